@@ -1,0 +1,77 @@
+# `make help` says what there is. Nothing here needs more than Python 3.11, make and a shell.
+
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
+NODE   := tests/node/node_modules/.package-lock.json
+
+.DEFAULT_GOAL := help
+# One thing after the other: the last lines of `make test` are pytest's own.
+.NOTPARALLEL:
+.PHONY: help install install-dev run test check format coverage docs lock upgrade system-packages clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: $(VENV)/.installed ## install YYChat and what it runs on into .venv
+
+install-dev: $(VENV)/.installed-dev ## the same, with what the tests and checks need
+
+run: install ## start YYChat on http://127.0.0.1:8000 (no key, Redis or provider needed)
+	$(BIN)/yychat serve
+
+test: system-packages install-dev check $(NODE) ## check, then run every test (PYTEST_ARGS="-k name" for some)
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+check: install-dev ## lint, formatting, types and import rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+format: install-dev ## let ruff repair what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+coverage: install-dev $(NODE) ## run the tests and show the lines none of them reached
+	$(BIN)/coverage run -m pytest $(PYTEST_ARGS)
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
+docs: install ## rewrite the generated pages in docs/
+	$(BIN)/yychat docs configuration > docs/configuration.md.new
+	mv docs/configuration.md.new docs/configuration.md
+
+lock: ## write the lock files again after a change in pyproject.toml or package.json
+	PYTHON=$(PYTHON) sh scripts/lock.sh
+	npm --prefix tests/node install --package-lock-only
+
+upgrade: ## the same, taking the newest version of every Python package
+	PYTHON=$(PYTHON) sh scripts/lock.sh --upgrade
+
+system-packages: ## install the programs the tests need besides Python (Debian, Ubuntu)
+	@PYTHON=$(PYTHON) sh scripts/system-packages.sh
+
+clean: ## remove what make and the tools wrote (not your data)
+	rm -rf $(VENV) tests/node/node_modules build dist src/*.egg-info htmlcov .coverage .coverage.* \
+		.hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+
+# The stamps: installing again happens when a lock or the project's table changed, not otherwise.
+
+$(BIN)/pip:
+	@PYTHON=$(PYTHON) sh scripts/check-python.sh
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: requirements.lock pyproject.toml | $(BIN)/pip
+	$(PIP) install --require-hashes -r requirements.lock
+	$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.installed-dev: requirements-dev.lock $(VENV)/.installed
+	$(PIP) install --require-hashes -r requirements-dev.lock
+	@touch $@
+
+$(NODE): tests/node/package.json tests/node/package-lock.json
+	npm --prefix tests/node ci
+	@touch $@

@@ -1,0 +1,3 @@
+"""YYChat: an OpenAI-compatible chat service with memory."""
+
+__version__ = "0.1.0"

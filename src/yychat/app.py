@@ -1,0 +1,246 @@
+"""The composition root: the only place that knows concrete classes.
+
+What lives longer than a request is made here, in the lifespan, and handed to those who
+need it; it ends in the reverse order.
+"""
+
+import asyncio
+import logging
+import os
+import socket
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+
+from .engines.chat_engine import ChatEngine, Options
+from .engines.prompt import Budget
+from .engines.tool_loop import Limits
+from .errors import ConfigurationError
+from .memory.embedder import UpstreamEmbedder
+from .memory.native import NativeMemory
+from .memory.outbox import OutboxWorker, Woken
+from .memory.outbox_sqlite import SqliteOutbox
+from .memory.turns_sqlite import SqliteTurns
+from .owner import Owners
+from .personalities.loader import Personalities
+from .secret import owner_secret
+from .settings import Settings
+from .simulator.child import SimulatorChild
+from .sqlite import Database
+from .tools.base import Tool
+from .tools.builtin import TavilySearch, builtin_tools
+from .tools.registry import Registry
+from .upstream.config import Endpoint, read_endpoints
+from .upstream.models import ModelCatalogue
+from .upstream.resilience import Backoff
+from .upstream.router import Upstreams
+from .web.auth import Authenticate, KeyFile, Keyring, parse_keys
+from .web.middleware import LastResort, RequestId
+from .web.requests import Defaults
+from .web.routes import EXCEPTION_HANDLERS, OPEN_PATHS, ROUTES
+from .web.services import Lifecycle, Services
+
+log = logging.getLogger(__name__)
+
+OPENAI = "https://api.openai.com/v1"
+FLUSH_WITHIN = 5.0  # seconds for the outbox at shutdown; what is left waits for the next start
+
+
+def create_app(settings: Settings, lifecycle: Lifecycle | None = None) -> Starlette:
+    """The whole service as an ASGI application. Raises ``ConfigurationError``."""
+    lifecycle = lifecycle or Lifecycle()
+    key_file = KeyFile(settings.api_keys_file) if settings.api_keys_file else None
+    keyring = _keyring(settings, key_file)
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[dict[str, Any]]:
+        async with AsyncExitStack() as stack:
+            services = await _services(settings, lifecycle, stack)
+            if key_file:
+                await _background(stack, key_file.follow(keyring))
+            lifecycle.phase = "serving"
+            yield {"services": services}
+            lifecycle.phase = "draining"
+
+    origins = settings.cors_origins
+    cors = Middleware(
+        CORSMiddleware, allow_origins=origins, allow_methods=["*"], allow_headers=["*"]
+    )
+    return Starlette(
+        routes=ROUTES,
+        middleware=[
+            Middleware(RequestId),
+            *([cors] if origins else []),
+            Middleware(LastResort),
+            Middleware(Authenticate, keyring=keyring, open_paths=OPEN_PATHS, origins=origins),
+        ],
+        exception_handlers=EXCEPTION_HANDLERS,
+        lifespan=lifespan,
+    )
+
+
+def simulated(settings: Settings) -> bool:
+    """Whether answers come from the built-in simulator: nothing else is configured."""
+    return not (settings.upstreams_file or settings.openai_base_url or settings.openai_api_key)
+
+
+def open_database(settings: Settings) -> Database:
+    """The instance's SQLite file. Raises ``ConfigurationError`` or ``StoreError``."""
+    try:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(f"YYCHAT_DATA_DIR: {settings.data_dir} cannot be made") from error
+    return Database(settings.data_dir / "yychat.db", synchronous=settings.sqlite_sync)
+
+
+def owners_of(settings: Settings) -> Owners:
+    """Raises ``ConfigurationError``."""
+    given = settings.owner_secret_file
+    secret = owner_secret(given or settings.data_dir / "owner.secret", create=given is None)
+    return Owners(secret)
+
+
+async def _services(settings: Settings, lifecycle: Lifecycle, stack: AsyncExitStack) -> Services:
+    child = await SimulatorChild.start() if simulated(settings) else None
+    if child:
+        stack.push_async_callback(child.stop)
+    database = open_database(settings)
+    stack.callback(database.close)
+    upstreams = connect_upstreams(settings, await child.url() if child else None)
+    stack.push_async_callback(upstreams.close)
+
+    memory = NativeMemory(
+        SqliteTurns(database), embedder=_embedder(settings, upstreams), keep=settings.memory_turns
+    )
+    outbox = await _outbox(SqliteOutbox(database), memory, stack)
+    personalities = load_personalities(settings)
+    await _background(stack, personalities.watch())
+    tools = Registry(_tools(settings, stack), timeout=settings.tool_timeout)
+    engine = ChatEngine(
+        upstreams=upstreams,
+        memory=memory,
+        outbox=outbox,
+        tools=tools,
+        personalities=personalities,
+        options=_options(settings),
+    )
+    return Services(
+        engines={engine.name: engine},
+        selected=engine.name,
+        upstreams=upstreams,
+        models=ModelCatalogue(upstreams, settings.models),
+        personalities=personalities,
+        tools=tools,
+        owners=owners_of(settings),
+        defaults=Defaults(
+            model=settings.openai_model or ("simulated" if child else None),
+            use_tools=settings.use_tools,
+        ),
+        request_timeout=settings.request_timeout,
+        max_body=settings.max_body,
+        lifecycle=lifecycle,
+    )
+
+
+def _keyring(settings: Settings, key_file: KeyFile | None) -> Keyring:
+    if key_file:
+        return Keyring(key_file.read())
+    return Keyring(parse_keys(settings.api_keys.get_secret_value()) if settings.api_keys else None)
+
+
+def endpoints_of(settings: Settings, simulator_url: str | None) -> list[Endpoint]:
+    """Where answers come from, in order of preference. Raises ``ConfigurationError``."""
+    if settings.upstreams_file:
+        return read_endpoints(settings.upstreams_file)
+    if simulator_url:
+        return [Endpoint(name="simulator", base_url=f"{simulator_url}/v1")]
+    key = settings.openai_api_key
+    return [
+        Endpoint(
+            name="openai",
+            base_url=settings.openai_base_url or OPENAI,
+            api_key=key.get_secret_value() if key else None,
+        )
+    ]
+
+
+def connect_upstreams(settings: Settings, simulator_url: str | None) -> Upstreams:
+    """Raises ``ConfigurationError``. Imports the OpenAI SDK: half a second, and only here."""
+    from .upstream.client import Timeouts, connected
+
+    timeouts = Timeouts(
+        connect=settings.connect_timeout,
+        first_byte=settings.first_byte_timeout,
+        idle=settings.idle_timeout,
+        total=settings.request_timeout,
+    )
+    endpoints = endpoints_of(settings, simulator_url)
+    backoff = Backoff(retries=settings.retries)
+    return Upstreams([connected(endpoint, timeouts) for endpoint in endpoints], backoff)
+
+
+def load_personalities(settings: Settings) -> Personalities:
+    """Raises ``ConfigurationError`` where the default personality does not exist."""
+    folder = settings.personalities_dir
+    personalities = Personalities(*([folder] if folder else []))
+    wanted = settings.default_personality
+    if wanted and wanted not in {personality.id for personality in personalities.all()}:
+        raise ConfigurationError(f"YYCHAT_PERSONALITY: there is no personality {wanted}")
+    return personalities
+
+
+def _embedder(settings: Settings, upstreams: Upstreams) -> UpstreamEmbedder | None:
+    """None with the simulator: its vectors know no more than the words do."""
+    model = settings.embedding_model
+    if model is None or simulated(settings):
+        return None
+    return UpstreamEmbedder(model, lambda asked: upstreams.post("/embeddings", model, asked))
+
+
+async def _outbox(store: SqliteOutbox, memory: NativeMemory, stack: AsyncExitStack) -> Woken:
+    worker = OutboxWorker(
+        store, {memory.name: memory}, name=f"{socket.gethostname()}:{os.getpid()}"
+    )
+    stack.push_async_callback(worker.flush, FLUSH_WITHIN)
+    await _background(stack, worker.run())
+    return Woken(store, worker.wake)
+
+
+def _tools(settings: Settings, stack: AsyncExitStack) -> list[Tool]:
+    tavily = None
+    if settings.tavily_api_key:
+        from .tools.web import WebPoster  # aiohttp, for those who search
+
+        poster = WebPoster()
+        stack.push_async_callback(poster.close)
+        tavily = TavilySearch(
+            settings.tavily_api_key.get_secret_value(), poster, base_url=settings.tavily_base_url
+        )
+    return builtin_tools(tavily=tavily, default_zone=settings.timezone)
+
+
+def _options(settings: Settings) -> Options:
+    return Options(
+        recall=settings.memory_recall,
+        recall_within=settings.memory_deadline_ms / 1000,
+        recall_records=settings.memory_records,
+        save=settings.memory_save,
+        default_personality=settings.default_personality,
+        budget=Budget(window=settings.context_tokens, memory=settings.memory_tokens),
+        limits=Limits(rounds=settings.tool_rounds, wall=settings.tool_wall),
+    )
+
+
+async def _background(stack: AsyncExitStack, work: Coroutine[Any, Any, None]) -> None:
+    """Run *work* beside the service until the stack ends."""
+    task = asyncio.create_task(work)
+
+    async def stop() -> None:
+        task.cancel()
+        await asyncio.wait([task])
+
+    stack.push_async_callback(stop)

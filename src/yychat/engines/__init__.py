@@ -1,0 +1,1 @@
+"""Engines: the port, what they share, and ChatEngine."""

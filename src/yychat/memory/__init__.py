@@ -1,0 +1,1 @@
+"""Memory: the native one, its ranking, and the outbox that feeds it."""

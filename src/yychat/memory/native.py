@@ -1,0 +1,214 @@
+"""Native memory: verbatim turns, recalled by their words and, where possible, by their meaning."""
+
+import asyncio
+import logging
+from collections import OrderedDict
+from collections.abc import Coroutine, Sequence
+from typing import Any, Literal, TypeVar
+
+import numpy as np
+
+from ..errors import UpstreamError
+from ..owner import Owner
+from .base import Recollection, Record, Turn
+from .embedder import Embedder, Vector
+from .ranking import Index
+from .turns import Look, StoredTurn, TurnStore, Vectors
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+Speaker = Literal["user", "assistant"]
+
+INLINE = 32  # turns; more new ones than this are indexed in a thread
+
+
+class NativeMemory:
+    """Keeps a warm index per active owner and extends it by what is new before every search.
+
+    What counts is the store: a turn answered by any process, still in the outbox or already
+    stored, is found by the next recall anywhere. The least recently used indexes go when all
+    together hold more than *documents*.
+    """
+
+    name = "native"
+
+    def __init__(
+        self,
+        store: TurnStore,
+        *,
+        embedder: Embedder | None = None,
+        embed_within: float = 0.2,
+        keep: int = 5_000,
+        documents: int = 200_000,
+    ) -> None:
+        self._store, self._embedder, self._embed_within = store, embedder, embed_within
+        self._keep, self._documents = keep, documents
+        self._warm: OrderedDict[str, _Warm] = OrderedDict()
+        self._running: set[asyncio.Task[Any]] = set()
+
+    async def recall(self, owner: Owner, query: str, limit: int) -> Recollection:
+        vector = self._start(self._vector(query)) if self._embedder else None
+        # A recall that runs out of time leaves its index warmer for the next one.
+        search = self._start(self._search(owner, query, limit, vector))
+        return await asyncio.shield(search)
+
+    async def remember(self, owner: Owner, turn: Turn) -> None:
+        vectors = await self._vectors(turn)
+        await self._store.append(owner, turn, vectors, keep=self._keep)
+
+    async def listing(self, owner: Owner, limit: int) -> list[Record]:
+        turns = await self._store.newest(owner, limit)
+        records = [record for turn in turns for record in reversed(_records(turn))]
+        return records[:limit]
+
+    async def erase(self, owner: Owner) -> int:
+        self._warm.pop(owner.key, None)
+        return await self._store.erase(owner)
+
+    async def _search(
+        self, owner: Owner, query: str, limit: int, embedding: asyncio.Task[Vector | None] | None
+    ) -> Recollection:
+        warm = self._warm_for(owner)
+        async with warm.lock:
+            look = await self._store.look(owner, epoch=warm.epoch, after=warm.seq)
+            await self._extend(warm, look)
+        vector = await embedding if embedding else None
+        async with warm.lock:
+            return warm.search(query, limit, vector)
+
+    async def _extend(self, warm: "_Warm", look: Look) -> None:
+        if len(look.turns) > INLINE:
+            await asyncio.to_thread(warm.extend, look)
+        else:
+            warm.extend(look)
+        warm.forget_beyond(self._keep)
+
+    def _warm_for(self, owner: Owner) -> "_Warm":
+        warm = self._warm.get(owner.key)
+        if warm is None:
+            model = self._embedder.model if self._embedder else None
+            warm = self._warm[owner.key] = _Warm(
+                one_session=owner.kind == "conversation", model=model
+            )
+            self._make_room()
+        self._warm.move_to_end(owner.key)
+        return warm
+
+    def _make_room(self) -> None:
+        held = sum(len(warm) for warm in self._warm.values())
+        while held > self._documents and len(self._warm) > 1:
+            _, coldest = self._warm.popitem(last=False)
+            held -= len(coldest)
+
+    async def _vector(self, query: str) -> Vector | None:
+        assert self._embedder is not None
+        try:
+            async with asyncio.timeout(self._embed_within):
+                return (await self._embedder.embed([query]))[0]
+        except (UpstreamError, TimeoutError):
+            return None  # the lexical half answers alone
+
+    async def _vectors(self, turn: Turn) -> Vectors | None:
+        """The turn's vectors; None without an embedder, or while it is down: words are enough."""
+        texts = [text for _, text in _spoken(turn)]
+        if self._embedder is None or not texts:
+            return None
+        try:
+            embedded = await self._embedder.embed(texts)
+        except UpstreamError as error:
+            log.warning("a turn is stored without vectors: %s", error)
+            return None
+        raw = {
+            role: vector.astype(np.float16).tobytes()
+            for (role, _), vector in zip(_spoken(turn), embedded, strict=True)
+        }
+        return Vectors(
+            model=self._embedder.model,
+            user=raw.get("user", b""),
+            assistant=raw.get("assistant", b""),
+        )
+
+    def _start(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        task = asyncio.create_task(work)
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        return task
+
+
+class _Warm:
+    """One owner's index, and how far into the store it reaches."""
+
+    def __init__(self, *, one_session: bool, model: str | None) -> None:
+        self.lock = asyncio.Lock()
+        self._one_session, self._model = one_session, model
+        self._clear(epoch=0)
+
+    def __len__(self) -> int:
+        return len(self._index)
+
+    def extend(self, look: Look) -> None:
+        if look.epoch != self.epoch:
+            self._clear(look.epoch)
+        for stored in look.turns:
+            self._add(stored)
+
+    def search(self, query: str, limit: int, vector: Vector | None) -> Recollection:
+        hits = self._index.search(query, limit, vector=vector)
+        records = []
+        for hit in hits:
+            turn, role = self._documents[hit.position]
+            records.append(_record(turn, role, hit.score))
+        source: Literal["lexical", "both"] = "lexical" if vector is None else "both"
+        return Recollection(records=tuple(records), source=source)
+
+    def forget_beyond(self, turns: int) -> None:
+        """Let the oldest go, in strides, so that forgetting stays cheap."""
+        while len(self._known) > turns + turns // 8:
+            oldest = next(iter(self._known))
+            positions = self._known.pop(oldest)
+            self._index.forget_oldest(len(positions))
+            for position in positions:
+                del self._documents[position]
+
+    def _clear(self, epoch: int) -> None:
+        self.epoch, self.seq = epoch, 0
+        self._index = Index()
+        self._known: dict[str, list[int]] = {}  # turn id -> positions in the index
+        self._documents: dict[int, tuple[Turn, Speaker]] = {}
+
+    def _add(self, stored: StoredTurn) -> None:
+        self.seq = max(self.seq, stored.seq or 0)
+        known = self._known.get(stored.turn.id)
+        vectors = self._vectors(stored)
+        if known is not None:  # first seen in the outbox; its vectors come with the stored row
+            for position, vector in zip(known, vectors, strict=False):
+                if vector is not None:
+                    self._index.set_vector(position, vector)
+            return
+        positions = self._known[stored.turn.id] = []
+        for (role, text), vector in zip(_spoken(stored.turn), vectors, strict=True):
+            session = "one" if self._one_session else None
+            position = self._index.add(text, stored.turn.at, session=session, vector=vector)
+            self._documents[position] = (stored.turn, role)
+            positions.append(position)
+
+    def _vectors(self, stored: StoredTurn) -> Sequence[Vector | None]:
+        spoken, vectors = _spoken(stored.turn), stored.vectors
+        if vectors is None or vectors.model != self._model:
+            return [None] * len(spoken)
+        raw = {"user": vectors.user, "assistant": vectors.assistant}
+        return [np.frombuffer(raw[role], np.float16).astype(np.float32) for role, _ in spoken]
+
+
+def _spoken(turn: Turn) -> list[tuple[Speaker, str]]:
+    both: list[tuple[Speaker, str]] = [("user", turn.user), ("assistant", turn.assistant)]
+    return [(role, text) for role, text in both if text]
+
+
+def _records(turn: Turn) -> list[Record]:
+    return [_record(turn, role, 0.0) for role, _ in _spoken(turn)]
+
+
+def _record(turn: Turn, role: Speaker, score: float) -> Record:
+    text = turn.user if role == "user" else turn.assistant
+    return Record(id=f"{turn.id}.{role}", text=text, at=turn.at, engine=turn.engine, role=role, score=score)

@@ -1,0 +1,197 @@
+"""The outbox: what must still reach a memory, and the worker that brings it there.
+
+A turn is put before the answer's last byte leaves, and leaves the outbox only
+once the memory has it. Delivery is at least once; memories know a turn by its id.
+"""
+
+import asyncio
+import logging
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Protocol
+
+import msgspec
+from msgspec.structs import replace
+
+from ..errors import YYChatError
+from ..owner import Owner
+from .base import Memory, Turn
+
+log = logging.getLogger(__name__)
+
+
+class Job(msgspec.Struct, frozen=True):
+    """One turn on its way to the memory called ``kind``; ``attempts`` counts the one under way."""
+
+    kind: str
+    owner: Owner
+    turn: Turn
+    attempts: int = 0
+
+    @property
+    def id(self) -> str:
+        return self.turn.id
+
+
+class Backlog(msgspec.Struct, frozen=True):
+    """How far the outbox is behind; ``oldest_seconds`` is the age of the first waiting job."""
+
+    pending: int
+    dead: int
+    oldest_seconds: float
+
+
+class OutboxDoor(Protocol):
+    """The side of an outbox that engines see. Raises ``StoreError`` and nothing else."""
+
+    async def put(self, job: Job) -> None:
+        """Durable when it returns; a job with a known id changes nothing."""
+        ...
+
+    async def backlog(self) -> Backlog: ...
+
+
+class Outbox(OutboxDoor, Protocol):
+    """Jobs that survive a crash: the side of the worker. Raises ``StoreError`` and nothing else."""
+
+    async def claim(self, worker: str, limit: int, lease: float) -> Sequence[Job]:
+        """Take due jobs for *lease* seconds: oldest first, and never two of one owner at once
+        in different hands, so that an owner's turns arrive in order. Counts as an attempt."""
+        ...
+
+    async def done(self, jobs: Iterable[Job]) -> None:
+        """Forget delivered jobs."""
+        ...
+
+    async def retry(self, jobs: Sequence[Job], delay: float) -> None:
+        """Give claimed jobs back with the attempts they bear, to be taken again after *delay*
+        seconds."""
+        ...
+
+    async def bury(self, job: Job) -> None:
+        """Make a job a dead letter: kept, never taken again by itself."""
+        ...
+
+    async def renew(self, worker: str, lease: float) -> None:
+        """Hold what *worker* has claimed for *lease* more seconds."""
+        ...
+
+
+class Woken:
+    """An outbox that tells its worker of every put, so that it need not wait for a poll."""
+
+    def __init__(self, outbox: Outbox, wake: Callable[[], None]) -> None:
+        self._outbox, self._wake = outbox, wake
+
+    async def put(self, job: Job) -> None:
+        await self._outbox.put(job)
+        self._wake()
+
+    async def backlog(self) -> Backlog:
+        return await self._outbox.backlog()
+
+
+class OutboxWorker:
+    """Takes jobs from an outbox to the memories they are for.
+
+    Failures are retried with jittered, growing pauses; after *attempts* of them a job is buried.
+    """
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        memories: Mapping[str, Memory],
+        *,
+        name: str,
+        attempts: int = 12,
+        lease: float = 30.0,
+        poll: float = 1.0,
+        batch: int = 64,
+    ) -> None:
+        self._outbox, self._memories, self._name = outbox, memories, name
+        self._attempts, self._lease, self._poll, self._batch = attempts, lease, poll, batch
+        self._wake = asyncio.Event()
+
+    def wake(self) -> None:
+        """Something was put: look at once instead of at the next poll."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Deliver until cancelled."""
+        while True:
+            self._wake.clear()
+            try:
+                delivered = await self.deliver()
+            except YYChatError as error:
+                log.warning("outbox cannot be read: %s", error)
+                delivered = 0
+            if not delivered:
+                await self._rest()
+
+    async def flush(self, within: float) -> None:
+        """Deliver what is waiting now, for at most *within* seconds."""
+        try:
+            async with asyncio.timeout(within):
+                while await self.deliver():
+                    pass
+        except (TimeoutError, YYChatError) as error:
+            log.warning("outbox left for the next start: %s", error or "no time left")
+
+    async def deliver(self) -> int:
+        """Take one batch where it belongs; how many jobs were tried."""
+        jobs = await self._outbox.claim(self._name, self._batch, self._lease)
+        if not jobs:
+            return 0
+        by_owner: dict[str, list[Job]] = {}
+        for job in jobs:
+            by_owner.setdefault(job.owner.key, []).append(job)
+        async with _heartbeat(lambda: self._outbox.renew(self._name, self._lease), self._lease / 3):
+            delivered = await asyncio.gather(*map(self._deliver_in_order, by_owner.values()))
+        await self._outbox.done(job for group in delivered for job in group)
+        return len(jobs)
+
+    async def _deliver_in_order(self, jobs: Sequence[Job]) -> list[Job]:
+        delivered: list[Job] = []
+        for position, job in enumerate(jobs):
+            try:
+                await self._memories[job.kind].remember(job.owner, job.turn)
+            except YYChatError as error:
+                await self._give_back(job, jobs[position + 1 :], error)
+                break
+            delivered.append(job)
+        return delivered
+
+    async def _give_back(self, failed: Job, untried: Sequence[Job], error: YYChatError) -> None:
+        pause = min(60.0, 0.2 * 2**failed.attempts) * random.uniform(0.5, 1.0)
+        if failed.attempts >= self._attempts:
+            log.error("job %s is now a dead letter: %s", failed.id, error)
+            await self._outbox.bury(failed)
+            pause = 0.0
+        else:
+            await self._outbox.retry([failed], pause)
+        await self._outbox.retry([replace(j, attempts=j.attempts - 1) for j in untried], pause)
+
+    async def _rest(self) -> None:
+        try:
+            async with asyncio.timeout(self._poll):
+                await self._wake.wait()
+        except TimeoutError:
+            return
+
+
+@asynccontextmanager
+async def _heartbeat(beat: Callable[[], Awaitable[None]], every: float) -> AsyncIterator[None]:
+    async def keep_beating() -> None:
+        while True:
+            await asyncio.sleep(every)
+            try:
+                await beat()
+            except YYChatError as error:
+                log.warning("a lease on outbox jobs was not renewed: %s", error)
+
+    task = asyncio.create_task(keep_beating())
+    try:
+        yield
+    finally:
+        task.cancel()

@@ -1,0 +1,140 @@
+"""The outbox in the local SQLite file."""
+
+import sqlite3
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, cast
+
+import msgspec
+
+from ..owner import Kind, Owner
+from ..sqlite import Database
+from .base import Turn
+from .outbox import Backlog, Job
+
+COLUMNS = "kind, tenant, owner_kind, owner, turn, attempts"
+
+
+class SqliteOutbox:
+    """Jobs as rows; a claim is a lease on a row. See ``Outbox`` for the promises."""
+
+    def __init__(self, database: Database, clock: Callable[[], float] = time.time) -> None:
+        self._database, self._clock = database, clock
+
+    async def put(self, job: Job) -> None:
+        now = self._clock()
+        row = (
+            job.id,
+            job.kind,
+            job.owner.tenant,
+            job.owner.kind,
+            job.owner.key,
+            msgspec.msgpack.encode(job.turn),
+            now,
+            now,
+        )
+        await self._database.write(
+            lambda c: c.execute(
+                "INSERT OR IGNORE INTO outbox"
+                " (id, kind, tenant, owner_kind, owner, turn, put_at, due_at)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                row,
+            )
+        )
+
+    async def claim(self, worker: str, limit: int, lease: float) -> Sequence[Job]:
+        now = self._clock()
+        if not await self._database.read(lambda c: _any_due(c, now)):
+            return ()
+        return await self._database.write(lambda c: _claim(c, worker, limit, now, now + lease))
+
+    async def done(self, jobs: Iterable[Job]) -> None:
+        ids = [(job.id,) for job in jobs]
+        if ids:
+            await self._database.write(
+                lambda c: c.executemany("DELETE FROM outbox WHERE id = ?", ids)
+            )
+
+    async def retry(self, jobs: Sequence[Job], delay: float) -> None:
+        due = self._clock() + delay
+        rows = [(due, job.attempts, job.id) for job in jobs]
+        if rows:
+            await self._database.write(
+                lambda c: c.executemany(
+                    "UPDATE outbox SET due_at = ?, attempts = ?, lease_ends = 0 WHERE id = ?", rows
+                )
+            )
+
+    async def bury(self, job: Job) -> None:
+        await self._database.write(
+            lambda c: c.execute(
+                "UPDATE outbox SET dead = 1, lease_ends = 0 WHERE id = ?", (job.id,)
+            )
+        )
+
+    async def renew(self, worker: str, lease: float) -> None:
+        now = self._clock()
+        await self._database.write(
+            lambda c: c.execute(
+                "UPDATE outbox SET lease_ends = ? WHERE claimed_by = ? AND lease_ends >= ?",
+                (now + lease, worker, now),
+            )
+        )
+
+    async def backlog(self) -> Backlog:
+        now = self._clock()
+        waiting, dead, oldest = await self._database.read(
+            lambda c: c.execute(
+                "SELECT coalesce(sum(dead = 0), 0), coalesce(sum(dead), 0),"
+                " min(CASE WHEN dead = 0 THEN put_at END) FROM outbox"
+            ).fetchone()
+        )
+        age = max(0.0, now - oldest) if oldest is not None else 0.0
+        return Backlog(pending=waiting, dead=dead, oldest_seconds=age)
+
+
+def pending_turns(connection: sqlite3.Connection, owner: Owner, kind: str) -> list[Turn]:
+    """The turns of *owner* that have not reached the memory *kind* yet, dead ones included."""
+    rows = connection.execute(
+        "SELECT turn FROM outbox WHERE owner = ? AND kind = ? ORDER BY seq", (owner.key, kind)
+    )
+    return [msgspec.msgpack.decode(row[0], type=Turn) for row in rows]
+
+
+def _any_due(connection: sqlite3.Connection, now: float) -> bool:
+    found = connection.execute(
+        "SELECT 1 FROM outbox WHERE dead = 0 AND due_at <= ? AND lease_ends < ? LIMIT 1",
+        (now, now),
+    )
+    return found.fetchone() is not None
+
+
+def _claim(
+    connection: sqlite3.Connection, worker: str, limit: int, now: float, until: float
+) -> list[Job]:
+    """Due jobs that no earlier job of the same owner stands before."""
+    rows = connection.execute(
+        f"""
+        UPDATE outbox SET claimed_by = :worker, lease_ends = :until, attempts = attempts + 1
+        WHERE seq IN (
+            SELECT seq FROM outbox AS job
+            WHERE dead = 0 AND due_at <= :now AND lease_ends < :now AND NOT EXISTS (
+                SELECT 1 FROM outbox AS earlier
+                WHERE earlier.owner = job.owner AND earlier.seq < job.seq AND earlier.dead = 0
+                  AND (earlier.due_at > :now OR earlier.lease_ends >= :now))
+            ORDER BY seq LIMIT :limit)
+        RETURNING seq, {COLUMNS}
+        """,
+        {"worker": worker, "until": until, "now": now, "limit": limit},
+    ).fetchall()
+    return [_job(row[1:]) for row in sorted(rows)]
+
+
+def _job(row: tuple[Any, ...]) -> Job:
+    kind, tenant, owner_kind, owner, turn, attempts = row
+    return Job(
+        kind=kind,
+        owner=Owner(tenant=tenant, kind=cast(Kind, owner_kind), digest=owner[1:]),
+        turn=msgspec.msgpack.decode(turn, type=Turn),
+        attempts=attempts,
+    )

@@ -1,0 +1,71 @@
+"""Postings: for every term, the documents that have it and how often."""
+
+from array import array
+from bisect import bisect_left
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+_COUNT_BITS = 8
+_MOST = (1 << _COUNT_BITS) - 1
+
+Held = dict[str, "array[int]"]
+
+
+class Found(NamedTuple):
+    """The entries of some terms, term by term: ``sizes[n]`` of them belong to the n-th."""
+
+    sizes: NDArray[np.int64]
+    positions: NDArray[np.int64]
+    counts: NDArray[np.int64]
+
+
+class Postings:
+    """Grows at the end and forgets at the beginning, without ever going through all terms.
+
+    There are two generations. The older one is dropped as a whole once all its documents are
+    forgotten; until then its forgotten entries are skipped. So at most as many documents are
+    kept in vain as were alive when the older generation closed.
+    """
+
+    def __init__(self) -> None:
+        self._older: Held = {}
+        self._newer: Held = {}
+        self._first = 0
+        self._closed = 0
+        """The newer generation begins at this position."""
+
+    def add(self, position: int, counts: Mapping[str, int]) -> None:
+        """*position* is above all earlier ones; a count beyond 255 is as good as 255."""
+        for term, count in counts.items():
+            entry = position << _COUNT_BITS | min(count, _MOST)
+            held = self._newer.get(term)
+            if held is None:
+                self._newer[term] = array("q", (entry,))
+            else:
+                held.append(entry)
+
+    def forget_before(self, first: int, *, end: int) -> None:
+        """Forget all documents below *first*; *end* is one above the last position in use."""
+        self._first = first
+        if first > self._closed:
+            self._older, self._newer, self._closed = self._newer, {}, end
+
+    def find(self, terms: list[str], most: int) -> Found:
+        """The entries of those of *terms* that occur; of the rarest *most*, if they are more."""
+        held = sorted(filter(None, map(self._entries, dict.fromkeys(terms))), key=len)[:most]
+        packed = np.frombuffer(b"".join(held), np.int64)
+        sizes = np.array([len(entries) for entries in held], np.int64) // packed.itemsize
+        return Found(sizes, packed >> _COUNT_BITS, packed & _MOST)
+
+    def _entries(self, term: str) -> bytes:
+        """As a copy: a view would keep the arrays from growing for as long as it lives."""
+        entries = b""
+        if older := self._older.get(term):
+            start = bisect_left(older, self._first << _COUNT_BITS)
+            entries = older[start:].tobytes()
+        if newer := self._newer.get(term):
+            entries += newer.tobytes()
+        return entries

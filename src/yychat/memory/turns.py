@@ -1,0 +1,58 @@
+"""Where native turns are kept: the port, and what a look at it brings."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import msgspec
+
+from ..owner import Owner
+from .base import Turn
+
+
+class Vectors(msgspec.Struct, frozen=True):
+    """The embeddings of a turn's two texts: float16, ``user`` first; empty text, empty bytes."""
+
+    model: str
+    user: bytes
+    assistant: bytes
+
+
+class StoredTurn(msgspec.Struct, frozen=True):
+    """A turn and its place: ``seq`` grows in the order of storing; None while in the outbox."""
+
+    turn: Turn
+    seq: int | None
+    vectors: Vectors | None = None
+
+
+class Look(msgspec.Struct, frozen=True):
+    """What is new since the last look. Another ``epoch`` means an erasure: start over."""
+
+    epoch: int
+    turns: Sequence[StoredTurn]
+
+
+class TurnStore(Protocol):
+    """Verbatim turns by owner. Raises ``StoreError`` and nothing else."""
+
+    async def look(self, owner: Owner, *, epoch: int, after: int) -> Look:
+        """Turns stored after seq *after* (all of them if the owner's epoch is not *epoch*
+        any more), then those still in the outbox."""
+        ...
+
+    async def append(self, owner: Owner, turn: Turn, vectors: Vectors | None, *, keep: int) -> None:
+        """Store a turn once, keep the owner's newest *keep*; a turn answered before the owner's
+        last erasure is dropped."""
+        ...
+
+    async def newest(self, owner: Owner, limit: int) -> list[Turn]:
+        """The newest turns, newest first, those in the outbox included."""
+        ...
+
+    async def erase(self, owner: Owner) -> int:
+        """Delete the owner's turns and queued jobs in one step; how many turns that were."""
+        ...
+
+    async def erase_tenant(self, tenant: str) -> int:
+        """The same for everything a tenant has."""
+        ...

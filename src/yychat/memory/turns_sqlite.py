@@ -1,0 +1,140 @@
+"""Native turns in the local SQLite file."""
+
+import sqlite3
+import time
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from ..owner import Owner
+from ..sqlite import Database
+from .base import Turn
+from .outbox_sqlite import pending_turns
+from .turns import Look, StoredTurn, Vectors
+
+KIND = "native"
+TRIM_EVERY = 32  # turns; an owner may exceed its bound by about as many
+COLUMNS = "seq, id, at, user, assistant, engine, vectors"
+
+
+class SqliteTurns:
+    """Turns as rows; an owner's epoch counts its erasures. See ``TurnStore`` for the promises."""
+
+    def __init__(self, database: Database, clock: Callable[[], float] = time.time) -> None:
+        self._database, self._clock = database, clock
+
+    async def look(self, owner: Owner, *, epoch: int, after: int) -> Look:
+        return await self._database.read(lambda c: _look(c, owner, epoch, after))
+
+    async def append(self, owner: Owner, turn: Turn, vectors: Vectors | None, *, keep: int) -> None:
+        await self._database.write(lambda c: _append(c, owner, turn, vectors, keep))
+
+    async def newest(self, owner: Owner, limit: int) -> list[Turn]:
+        look = await self._database.read(lambda c: _newest(c, owner, limit))
+        return look[:limit]
+
+    async def erase(self, owner: Owner) -> int:
+        now = self._clock()
+        return await self._database.write(lambda c: _erase(c, owner.tenant, [owner.key], now))
+
+    async def erase_tenant(self, tenant: str) -> int:
+        now = self._clock()
+        return await self._database.write(lambda c: _erase_tenant(c, tenant, now))
+
+
+def _look(connection: sqlite3.Connection, owner: Owner, epoch: int, after: int) -> Look:
+    connection.execute("BEGIN")  # one snapshot: a turn leaving the outbox is seen on one side
+    try:
+        current = _epoch(connection, owner)
+        rows = connection.execute(
+            f"SELECT {COLUMNS} FROM turns WHERE owner = ? AND seq > ? ORDER BY seq",
+            (owner.key, after if current == epoch else 0),
+        )
+        turns = [_stored(row) for row in rows]
+        waiting = [StoredTurn(turn, seq=None) for turn in pending_turns(connection, owner, KIND)]
+    finally:
+        connection.execute("COMMIT")
+    return Look(epoch=current, turns=turns + waiting)
+
+
+def _epoch(connection: sqlite3.Connection, owner: Owner) -> int:
+    row = connection.execute("SELECT epoch FROM erasures WHERE owner = ?", (owner.key,)).fetchone()
+    return row[0] if row else 0
+
+
+def _append(
+    connection: sqlite3.Connection, owner: Owner, turn: Turn, vectors: Vectors | None, keep: int
+) -> None:
+    inserted = connection.execute(
+        "INSERT OR IGNORE INTO turns"
+        " (id, tenant, owner, at, user, assistant, engine, vectors, vector_model)"
+        " SELECT ?, ?, ?, ?, ?, ?, ?, ?, ? WHERE NOT EXISTS"
+        " (SELECT 1 FROM erasures WHERE owner = ? AND at >= ?)",
+        (
+            turn.id,
+            owner.tenant,
+            owner.key,
+            turn.at,
+            turn.user,
+            turn.assistant,
+            turn.engine,
+            msgspec.msgpack.encode(vectors) if vectors else None,
+            vectors.model if vectors else None,
+            owner.key,
+            turn.at,
+        ),
+    )
+    if not inserted.rowcount or (inserted.lastrowid or 0) % TRIM_EVERY:
+        return  # counting an owner's rows for every turn would cost more than storing it
+    connection.execute(
+        "DELETE FROM turns WHERE owner = ? AND seq <= coalesce("
+        "(SELECT seq FROM turns WHERE owner = ? ORDER BY seq DESC LIMIT 1 OFFSET ?), 0)",
+        (owner.key, owner.key, keep),
+    )
+
+
+def _newest(connection: sqlite3.Connection, owner: Owner, limit: int) -> list[Turn]:
+    rows = connection.execute(
+        f"SELECT {COLUMNS} FROM turns WHERE owner = ? ORDER BY seq DESC LIMIT ?", (owner.key, limit)
+    )
+    stored = [_stored(row).turn for row in rows]
+    known = {turn.id for turn in stored}
+    waiting = [t for t in pending_turns(connection, owner, KIND) if t.id not in known]
+    return waiting[::-1] + stored
+
+
+def _erase(connection: sqlite3.Connection, tenant: str, owners: list[str], now: float) -> int:
+    erased = 0
+    for owner in owners:
+        ids = connection.execute(
+            "SELECT id FROM turns WHERE owner = :o UNION SELECT id FROM outbox WHERE owner = :o",
+            {"o": owner},
+        ).fetchall()
+        connection.execute("DELETE FROM turns WHERE owner = ?", (owner,))
+        connection.execute("DELETE FROM outbox WHERE owner = ?", (owner,))
+        connection.execute(
+            "INSERT INTO erasures (owner, tenant, at, epoch) VALUES (?, ?, ?, 1)"
+            " ON CONFLICT (owner) DO UPDATE SET at = excluded.at, epoch = epoch + 1",
+            (owner, tenant, now),
+        )
+        erased += len(ids)
+    return erased
+
+
+def _erase_tenant(connection: sqlite3.Connection, tenant: str, now: float) -> int:
+    rows = connection.execute(
+        "SELECT DISTINCT owner FROM turns WHERE tenant = :t"
+        " UNION SELECT DISTINCT owner FROM outbox WHERE tenant = :t",
+        {"t": tenant},
+    )
+    return _erase(connection, tenant, [row[0] for row in rows], now)
+
+
+def _stored(row: tuple[Any, ...]) -> StoredTurn:
+    seq, turn_id, at, user, assistant, engine, vectors = row
+    return StoredTurn(
+        turn=Turn(id=turn_id, at=at, user=user, assistant=assistant, engine=engine),
+        seq=seq,
+        vectors=msgspec.msgpack.decode(vectors, type=Vectors) if vectors else None,
+    )

@@ -1,0 +1,1 @@
+"""Personalities: a system prompt, a description and the tools it may use."""

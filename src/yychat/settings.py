@@ -1,0 +1,216 @@
+"""Every setting of the service: read once from the environment, frozen, documented by itself.
+
+docs/configuration.md is generated from here (``make docs``).
+"""
+
+import difflib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+
+from .errors import ConfigurationError
+
+
+def _words(given: object) -> object:
+    if isinstance(given, str):
+        return tuple(word.strip() for word in given.split(",") if word.strip())
+    return given
+
+
+Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
+
+
+def _field(name: str, default: Any, meaning: str, **limits: Any) -> Any:
+    return Field(default, validation_alias=name, description=meaning, **limits)
+
+
+class Settings(BaseModel):
+    """Names are environment variables. Secrets print as ``***``; each may be given as a file
+    instead, by the same name with ``_FILE``."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    # Serving
+    host: str = _field("YYCHAT_HOST", "127.0.0.1", "Address the service listens on.")
+    port: int = _field("YYCHAT_PORT", 8000, "Port; 0 takes a free one.", ge=0, le=65535)
+    data_dir: Path = _field(
+        "YYCHAT_DATA_DIR",
+        Path("data"),
+        "Folder of the SQLite file and of the owner secret. Back it up.",
+    )
+    drain_seconds: float = _field(
+        "YYCHAT_DRAIN_SECONDS",
+        0.0,
+        "After SIGTERM, keep accepting for this long while /readyz says 503 (for load balancers).",
+        ge=0,
+    )
+    shutdown_seconds: int = _field(
+        "YYCHAT_SHUTDOWN_SECONDS",
+        30,
+        "How long answers under way may take to finish after that.",
+        ge=0,
+    )
+    request_timeout: float = _field(
+        "YYCHAT_REQUEST_TIMEOUT", 300.0, "Seconds for a whole chat request; then 504.", gt=0
+    )
+    max_body: int = _field(
+        "YYCHAT_MAX_BODY", 4 * 1024 * 1024, "Largest request body in bytes.", gt=0
+    )
+    cors_origins: Words = _field(
+        "YYCHAT_CORS_ORIGINS", (), "Browser origins that may call, comma-separated. Empty: none."
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = _field(
+        "YYCHAT_LOG_LEVEL", "INFO", "How much is logged."
+    )
+
+    # Keys
+    api_keys: SecretStr | None = _field(
+        "YYCHAT_API_KEYS", None, "Keys as the JSON that `yychat keys new` prints. Unset: keyless."
+    )
+    api_keys_file: Path | None = _field(
+        "YYCHAT_API_KEYS_FILE", None, "The same in a file, read again within 10 s of a change."
+    )
+    allow_keyless: bool = _field(
+        "YYCHAT_ALLOW_KEYLESS", False, "Let a keyless service listen beyond loopback."
+    )
+
+    # Upstream
+    openai_api_key: SecretStr | None = _field("OPENAI_API_KEY", None, "Key for the upstream.")
+    openai_base_url: str | None = _field(
+        "OPENAI_BASE_URL",
+        None,
+        "The upstream. Unset: OpenAI's own if there is a key, else the built-in simulator.",
+    )
+    openai_model: str | None = _field("OPENAI_MODEL", None, "Model for requests that name none.")
+    upstreams_file: Path | None = _field(
+        "YYCHAT_UPSTREAMS_FILE",
+        None,
+        "Several upstreams in order of preference; see docs/operations.md.",
+    )
+    models: Words = _field(
+        "YYCHAT_MODELS", (), "Models callers may use, comma-separated. Empty: all the upstream has."
+    )
+    connect_timeout: float = _field(
+        "YYCHAT_CONNECT_TIMEOUT", 5.0, "Seconds to reach the upstream.", gt=0
+    )
+    first_byte_timeout: float = _field(
+        "YYCHAT_FIRST_BYTE_TIMEOUT", 60.0, "Seconds until a streamed answer has to begin.", gt=0
+    )
+    idle_timeout: float = _field(
+        "YYCHAT_IDLE_TIMEOUT", 60.0, "Seconds between two pieces of a streamed answer.", gt=0
+    )
+    retries: int = _field(
+        "YYCHAT_RETRIES", 2, "Times the upstream is asked again before its first byte.", ge=0, le=10
+    )
+    context_tokens: int = _field(
+        "YYCHAT_CONTEXT_TOKENS", 128_000, "What the model takes in, in tokens.", ge=1_000
+    )
+
+    # Answers
+    default_personality: str | None = _field(
+        "YYCHAT_PERSONALITY", None, "Personality for requests that name none."
+    )
+    personalities_dir: Path | None = _field(
+        "YYCHAT_PERSONALITIES_DIR", None, "Folder of your own personalities (JSON files)."
+    )
+    use_tools: bool = _field(
+        "YYCHAT_USE_TOOLS",
+        True,
+        "Offer the service's tools to requests that do not say `use_tools`.",
+    )
+    tool_timeout: float = _field("YYCHAT_TOOL_TIMEOUT", 10.0, "Seconds for one tool call.", gt=0)
+    tool_rounds: int = _field(
+        "YYCHAT_TOOL_ROUNDS", 8, "Rounds with tools in one answer.", ge=1, le=64
+    )
+    tool_wall: float = _field(
+        "YYCHAT_TOOL_WALL_SECONDS", 60.0, "After this many seconds the model has to answer.", gt=0
+    )
+    timezone: str = _field(
+        "YYCHAT_TIMEZONE", "UTC", "Zone of the gettime tool when none is asked for."
+    )
+    tavily_api_key: SecretStr | None = _field(
+        "TAVILY_API_KEY", None, "Turns the tavily_search tool on."
+    )
+    tavily_base_url: str = _field("TAVILY_BASE_URL", "https://api.tavily.com", "Where Tavily is.")
+
+    # Memory
+    memory_recall: bool = _field("YYCHAT_MEMORY_RECALL", True, "Recall past turns into the prompt.")
+    memory_deadline_ms: int = _field(
+        "YYCHAT_MEMORY_DEADLINE_MS",
+        300,
+        "Milliseconds a recall may take; then the answer goes on without.",
+        gt=0,
+    )
+    memory_records: int = _field(
+        "YYCHAT_MEMORY_RECORDS", 10, "Most past messages recalled for one answer.", ge=1, le=100
+    )
+    memory_tokens: int = _field("YYCHAT_MEMORY_TOKENS", 1_500, "Most tokens they may take.", ge=0)
+    memory_save: Literal["both", "user", "assistant"] = _field(
+        "YYCHAT_MEMORY_SAVE", "both", "Which side of a turn is remembered."
+    )
+    memory_turns: int = _field(
+        "YYCHAT_MEMORY_TURNS", 5_000, "Turns kept per owner; the oldest go first.", ge=1
+    )
+    embedding_model: str | None = _field(
+        "YYCHAT_EMBEDDING_MODEL", None, "Model for recall by meaning, beside recall by words."
+    )
+    owner_secret_file: Path | None = _field(
+        "YYCHAT_OWNER_SECRET_FILE",
+        None,
+        "Secret that hides owners' ids, the same for all instances. Unset: made in the data folder.",
+    )
+    sqlite_sync: Literal["normal", "full"] = _field(
+        "YYCHAT_SQLITE_SYNC",
+        "normal",
+        "`full` survives power loss at the price of an fsync per commit.",
+    )
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str]) -> "Settings":
+        """Read *environ*; an empty variable counts as unset.
+
+        Raises ``ConfigurationError`` that names the variable, also for a ``YYCHAT_*`` that
+        does not exist.
+        """
+        known = {str(field.validation_alias) for field in cls.model_fields.values()}
+        secrets = cls.secrets()
+        given = {n: v for n, v in environ.items() if n in known and v}
+        for name in sorted(environ):
+            if name in secrets and environ[name]:
+                given[secrets[name]] = _secret(name, Path(environ[name]))
+            elif name.startswith("YYCHAT_") and name not in known and name not in secrets:
+                raise ConfigurationError(_unknown(name, known | set(secrets)))
+        try:
+            return cls.model_validate(given)
+        except ValidationError as error:
+            raise ConfigurationError(_refused(error)) from None
+
+    @classmethod
+    def secrets(cls) -> dict[str, str]:
+        """The ``_FILE`` form of every secret, and the variable it stands for."""
+        names = [
+            str(f.validation_alias)
+            for f in cls.model_fields.values()
+            if f.annotation == SecretStr | None
+        ]
+        return {f"{name}_FILE": name for name in names if name != "YYCHAT_API_KEYS"}
+
+
+def _secret(name: str, path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{name}: {path} cannot be read") from error
+
+
+def _unknown(name: str, known: set[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f"; did you mean {near[0]}?" if near else "; docs/configuration.md lists them all"
+    return f"{name} is not a setting{hint}"
+
+
+def _refused(error: ValidationError) -> str:
+    """What is wrong, variable by variable, without the values: some are secrets."""
+    return "; ".join(f"{problem['loc'][0]}: {problem['msg']}" for problem in error.errors())

@@ -1,0 +1,1 @@
+"""A simulated OpenAI-compatible upstream with faults to order."""

@@ -1,0 +1,233 @@
+"""The one SQLite file of an instance: a writer thread with group commit, readers, and migrations.
+
+Kill -9 loses nothing that ``write`` returned for (WAL). Power loss can take the last
+commits with ``synchronous=normal`` and none with ``full``
+(https://www.sqlite.org/pragma.html#pragma_synchronous).
+"""
+
+import asyncio
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, Generic, Literal, TypeVar, cast
+
+from .errors import ConfigurationError, StoreError
+
+T = TypeVar("T")
+Work = Callable[[sqlite3.Connection], T]
+
+GROUP = 256  # the most writes that share one commit
+BACKLOG = 20_000  # the most writes that may wait; beyond it the store counts as unavailable
+
+MIGRATIONS: Sequence[str] = (
+    """
+    CREATE TABLE turns (
+        seq          INTEGER PRIMARY KEY AUTOINCREMENT,
+        id           TEXT NOT NULL UNIQUE,
+        tenant       TEXT NOT NULL,
+        owner        TEXT NOT NULL,
+        at           REAL NOT NULL,
+        user         TEXT NOT NULL,
+        assistant    TEXT NOT NULL,
+        engine       TEXT NOT NULL,
+        vectors      BLOB,
+        vector_model TEXT
+    );
+    CREATE INDEX turns_by_owner ON turns (owner, seq);
+    CREATE INDEX turns_by_tenant ON turns (tenant);
+    CREATE TABLE erasures (
+        owner  TEXT PRIMARY KEY,
+        tenant TEXT NOT NULL,
+        at     REAL NOT NULL,
+        epoch  INTEGER NOT NULL
+    ) WITHOUT ROWID;
+    CREATE TABLE outbox (
+        seq        INTEGER PRIMARY KEY AUTOINCREMENT,
+        id         TEXT NOT NULL UNIQUE,
+        kind       TEXT NOT NULL,
+        tenant     TEXT NOT NULL,
+        owner_kind TEXT NOT NULL,
+        owner      TEXT NOT NULL,
+        turn       BLOB NOT NULL,
+        put_at     REAL NOT NULL,
+        due_at     REAL NOT NULL,
+        attempts   INTEGER NOT NULL DEFAULT 0,
+        claimed_by TEXT,
+        lease_ends REAL NOT NULL DEFAULT 0,
+        dead       INTEGER NOT NULL DEFAULT 0
+    );
+    CREATE INDEX outbox_by_owner ON outbox (owner, seq);
+    """,
+)
+
+
+class Database:
+    """Runs small functions on connections, off the event loop.
+
+    Writes queue for one thread, which runs as many as are waiting inside one transaction: each
+    in its own savepoint, so that one failing does not undo its neighbours. Nothing returns
+    before the commit. Raises ``StoreError`` for everything SQLite can raise.
+    """
+
+    def __init__(self, path: Path, *, synchronous: Literal["normal", "full"] = "normal") -> None:
+        self._path = path
+        self._synchronous = synchronous
+        self._waiting: queue.Queue[_Write[Any] | None] = queue.Queue(BACKLOG)
+        self._readers = ThreadPoolExecutor(2, thread_name_prefix="sqlite-read")
+        self._local = threading.local()
+        self._opened: list[sqlite3.Connection] = []
+        self._writer = self._connect()
+        _migrate(self._writer, path)
+        self._thread = threading.Thread(
+            target=self._write_forever, name="sqlite-write", daemon=True
+        )
+        self._thread.start()
+
+    async def write(self, work: Work[T]) -> T:
+        """Run *work* in the next group commit and return its result once that is durable."""
+        loop = asyncio.get_running_loop()
+        write = _Write(work, loop.create_future(), loop)
+        try:
+            self._waiting.put_nowait(write)
+        except queue.Full:
+            raise StoreError("the local store has too many writes waiting") from None
+        return await write.future
+
+    async def read(self, work: Work[T]) -> T:
+        """Run *work* on a read connection."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._readers, self._read, work)
+
+    def close(self) -> None:
+        """Commit what is waiting, then let go of the file. Blocks briefly; call it last."""
+        self._waiting.put(None)
+        self._thread.join(timeout=10)
+        self._readers.shutdown()
+        for connection in self._opened:
+            connection.close()
+
+    def _connect(self) -> sqlite3.Connection:
+        with translated():
+            connection = sqlite3.connect(
+                self._path, isolation_level=None, check_same_thread=False, timeout=5.0
+            )
+            self._opened.append(connection)
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute(f"PRAGMA synchronous = {self._synchronous}")
+            connection.execute("PRAGMA cache_size = -4096")
+            return connection
+
+    def _read(self, work: Work[T]) -> T:
+        connection = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = self._local.connection = self._connect()
+        with translated():
+            return work(connection)
+
+    def _write_forever(self) -> None:
+        while (first := self._waiting.get()) is not None:
+            group, last = self._gather(first)
+            self._commit(group)
+            if last:
+                return
+
+    def _gather(self, first: "_Write[Any]") -> tuple[list["_Write[Any]"], bool]:
+        group = [first]
+        while len(group) < GROUP:
+            try:
+                write = self._waiting.get_nowait()
+            except queue.Empty:
+                break
+            if write is None:
+                return group, True
+            group.append(write)
+        return group, False
+
+    def _commit(self, group: list["_Write[Any]"]) -> None:
+        try:
+            with translated():
+                self._writer.execute("BEGIN IMMEDIATE")
+                for write in group:
+                    write.run(self._writer)
+                self._writer.execute("COMMIT")
+        except StoreError as error:
+            for write in group:
+                write.error = error
+            if self._writer.in_transaction:
+                self._writer.execute("ROLLBACK")
+        for loop in {write.loop for write in group}:
+            _settle(loop, [write for write in group if write.loop is loop])
+
+
+class _Write(Generic[T]):
+    """A write on its way: the work, who waits for it, and how it ended."""
+
+    def __init__(
+        self, work: Work[T], future: asyncio.Future[T], loop: asyncio.AbstractEventLoop
+    ) -> None:
+        self.work, self.future, self.loop = work, future, loop
+        self.result: T | None = None
+        self.error: Exception | None = None
+
+    def run(self, connection: sqlite3.Connection) -> None:
+        connection.execute("SAVEPOINT one")
+        try:
+            self.result = self.work(connection)
+        except Exception as error:  # noqa: BLE001 - not handled here: handed to the one who waits
+            connection.execute("ROLLBACK TO one")
+            self.error = error
+        connection.execute("RELEASE one")
+
+    def settle(self) -> None:
+        if self.future.done():  # its waiter was cancelled meanwhile
+            return
+        if isinstance(self.error, sqlite3.Error):
+            self.error = _store_error(self.error)
+        if self.error is not None:
+            self.future.set_exception(self.error)
+        else:
+            self.future.set_result(cast(T, self.result))
+
+
+def _settle(loop: asyncio.AbstractEventLoop, writes: list[_Write[Any]]) -> None:
+    def settle_all() -> None:
+        for write in writes:
+            write.settle()
+
+    with suppress(RuntimeError):  # the loop is gone, and with it everybody who waited
+        loop.call_soon_threadsafe(settle_all)
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Let no SQLite exception out of this module."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise _store_error(error) from error
+
+
+def _store_error(error: sqlite3.Error) -> StoreError:
+    # The error's own text can quote values; its symbolic name cannot.
+    name = getattr(error, "sqlite_errorname", type(error).__name__)
+    return StoreError(f"the local store could not be used ({name})")
+
+
+def _migrate(connection: sqlite3.Connection, path: Path) -> None:
+    with translated():
+        connection.execute("BEGIN IMMEDIATE")  # several processes may start at once
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        if version > len(MIGRATIONS):
+            raise ConfigurationError(
+                f"{path} was written by a newer version (schema {version}, "
+                f"this one knows {len(MIGRATIONS)}); it is left untouched"
+            )
+        for script in MIGRATIONS[version:]:
+            for statement in script.split(";"):
+                connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+        connection.execute("COMMIT")

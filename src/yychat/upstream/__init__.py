@@ -1,0 +1,1 @@
+"""The way to a model: client, wire format, retries and breakers."""

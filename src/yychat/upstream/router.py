@@ -1,0 +1,126 @@
+"""Several upstreams as one: in order, around those that are down, retried before the first byte."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from ..errors import (
+    UpstreamAuthFailed,
+    UpstreamError,
+    UpstreamModelUnknown,
+    UpstreamRefused,
+    UpstreamTimeout,
+    UpstreamUnreachable,
+)
+from .resilience import Backoff
+
+if TYPE_CHECKING:
+    from .client import Upstream
+
+Payload = Mapping[str, Any]
+LONGEST_WAIT = 3.0  # seconds; a longer Retry-After is the caller's to wait for
+
+_HOPELESS = (UpstreamRefused,)  # the same anywhere
+_HOPELESS_HERE = (UpstreamAuthFailed, UpstreamModelUnknown, UpstreamTimeout)  # only others help
+
+
+class Upstreams:
+    """Asks the first upstream that has the model and is well; then the next, then again.
+
+    Raises ``UpstreamError`` and nothing else: the last one met, or ``UpstreamUnreachable`` while
+    every breaker is open.
+    """
+
+    def __init__(self, upstreams: Sequence["Upstream"], backoff: Backoff | None = None) -> None:
+        self._upstreams = upstreams
+        self._backoff = backoff or Backoff()
+
+    def __iter__(self) -> Iterator["Upstream"]:
+        return iter(self._upstreams)
+
+    async def post(self, path: str, model: str, payload: Payload) -> bytes:
+        """The whole answer to *payload* with *model*, as the upstream sent it."""
+        attempts = _Attempts(self._candidates(model), self._backoff)
+        while True:
+            upstream, name = await attempts.next()
+            try:
+                return await upstream.post(path, _body(payload, name))
+            except UpstreamError as error:
+                attempts.failed(upstream, error)
+
+    async def stream(self, path: str, model: str, payload: Payload) -> AsyncGenerator[bytes, None]:
+        """The answer's bytes as they come. Nothing is retried once there are some."""
+        attempts = _Attempts(self._candidates(model), self._backoff)
+        while True:
+            upstream, name = await attempts.next()
+            async with aclosing(upstream.stream(path, _body(payload, name))) as reads:
+                try:
+                    first = await anext(reads, b"")
+                except UpstreamError as error:
+                    attempts.failed(upstream, error)
+                    continue
+                yield first
+                async for data in reads:
+                    yield data
+                return
+
+    async def close(self) -> None:
+        await asyncio.gather(*(upstream.close() for upstream in self._upstreams))
+
+    def _candidates(self, model: str) -> list[tuple["Upstream", str]]:
+        having = [(u, name) for u in self._upstreams if (name := u.model(model)) is not None]
+        if not having:
+            raise UpstreamModelUnknown(
+                "no upstream has this model; GET /v1/models lists them", param="model"
+            )
+        return sorted(having, key=lambda candidate: candidate[0].breaker.cooling)
+
+
+class _Attempts:
+    """Whom to ask next, and when to give up, for one request."""
+
+    def __init__(self, candidates: list[tuple["Upstream", str]], backoff: Backoff) -> None:
+        self._hopeful = candidates
+        self._fresh = list(candidates)
+        self._backoff = backoff
+        self._retried = 0
+        self._error: UpstreamError | None = None
+
+    async def next(self) -> tuple["Upstream", str]:
+        """The next candidate whose breaker lets us; raises the last error when there is none."""
+        while self._fresh:
+            candidate = self._fresh.pop(0)
+            if candidate[0].breaker.admit():
+                return candidate
+        while self._hopeful and self._error and self._retried < self._backoff.retries:
+            pause = self._backoff.pause(self._retried, self._error.retry_after)
+            if pause > LONGEST_WAIT:
+                break
+            self._retried += 1
+            await asyncio.sleep(pause)
+            for candidate in self._hopeful:
+                if candidate[0].breaker.admit():
+                    return candidate
+        raise self._error or self._all_open()
+
+    def failed(self, upstream: "Upstream", error: UpstreamError) -> None:
+        """Note a failure; raises it where no other attempt can help."""
+        if isinstance(error, _HOPELESS):
+            raise error
+        self._error = error
+        if isinstance(error, _HOPELESS_HERE):
+            self._hopeful = [c for c in self._hopeful if c[0] is not upstream]
+
+    def _all_open(self) -> UpstreamUnreachable:
+        soonest = min((c[0].breaker.reopens_in for c in self._hopeful), default=1.0)
+        return UpstreamUnreachable(
+            "the upstream has failed repeatedly and is left alone for a moment",
+            retry_after=max(1.0, soonest),
+        )
+
+
+def _body(payload: Payload, model: str) -> bytes:
+    return msgspec.json.encode({**payload, "model": model})

@@ -1,0 +1,1 @@
+"""HTTP: handlers, authentication, errors, server-sent events."""

@@ -1,0 +1,191 @@
+"""Who is calling: bearer keys, tenants and roles."""
+
+import asyncio
+import hashlib
+import hmac
+import logging
+import secrets
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from ..errors import ConfigurationError, Forbidden, Unauthenticated
+from .problems import problem
+
+log = logging.getLogger(__name__)
+
+Role = Literal["user", "admin"]
+Name = Annotated[str, msgspec.Meta(pattern=r"\A[A-Za-z0-9_.-]{1,64}\Z")]
+
+
+class Key(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A key as it is kept: never itself, only its SHA-256. Keys are random enough (256 bits) for
+    a plain hash. Limits are per minute; None is no limit."""
+
+    id: Name
+    sha256: Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{64}\Z")]
+    tenant: Name
+    role: Role = "user"
+    requests_per_minute: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    tokens_per_minute: Annotated[int, msgspec.Meta(ge=1)] | None = None
+
+
+class Caller(msgspec.Struct, frozen=True):
+    """Who a request comes from, as far as anything else needs to know."""
+
+    tenant: str
+    role: Role
+    key: Key | None = None
+
+
+KEYLESS = Caller(tenant="local", role="admin")
+
+
+def new_key(key_id: str, tenant: str, role: Role) -> tuple[str, Key]:
+    """A fresh key: the secret for the caller, and the entry for the key file."""
+    secret = f"yy-{secrets.token_urlsafe(32)}"
+    return secret, msgspec.convert(
+        {"id": key_id, "sha256": _digest(secret), "tenant": tenant, "role": role}, Key
+    )
+
+
+class Keyring:
+    """The keys in force. Without any source the service is keyless."""
+
+    def __init__(self, keys: Sequence[Key] | None) -> None:
+        self._keys = keys
+
+    @property
+    def keyless(self) -> bool:
+        return self._keys is None
+
+    def replace(self, keys: Sequence[Key]) -> None:
+        self._keys = keys
+
+    def caller(self, authorization: str | None) -> Caller:
+        """Whose ``Authorization`` header this is. Raises ``Unauthenticated``."""
+        if self._keys is None:
+            return KEYLESS
+        scheme, _, secret = (authorization or "").partition(" ")
+        if scheme.lower() != "bearer" or not secret.strip():
+            raise Unauthenticated(
+                "send a key as 'Authorization: Bearer <key>'", code="missing_api_key"
+            )
+        digest = _digest(secret.strip())
+        found = None
+        for key in self._keys:  # all of them, always: time must not tell how near a guess was
+            if hmac.compare_digest(key.sha256, digest):
+                found = key
+        if found is None:
+            raise Unauthenticated("this key is not known here")
+        return Caller(tenant=found.tenant, role=found.role, key=found)
+
+
+def parse_keys(text: str | bytes) -> list[Key]:
+    """Keys from JSON: a list of entries, or one entry a line. Raises ``ConfigurationError``."""
+    data = text.encode() if isinstance(text, str) else text
+    try:
+        if data.lstrip().startswith(b"["):
+            keys = msgspec.json.decode(data, type=list[Key])
+        else:
+            keys = msgspec.json.Decoder(Key).decode_lines(data)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"the keys cannot be read: {_without_values(error)}") from None
+    ids = [key.id for key in keys]
+    if doubled := {key_id for key_id in ids if ids.count(key_id) > 1}:
+        raise ConfigurationError(f"two keys have the id {sorted(doubled)[0]}")
+    return keys
+
+
+def add_key(path: Path, key: Key) -> None:
+    """Add an entry to a key file, replacing the file as a whole: a reader sees all or nothing.
+
+    Raises ``ConfigurationError`` where the file is broken or has that id already.
+    """
+    keys = KeyFile(path).read() if path.exists() else []
+    lines = b"".join(msgspec.json.encode(entry) + b"\n" for entry in [*keys, key])
+    parse_keys(lines)
+    aside = path.with_name(f"{path.name}.new")
+    try:
+        aside.write_bytes(lines)
+        aside.chmod(0o600)
+        aside.replace(path)
+    except OSError as error:
+        raise ConfigurationError(f"the key file {path} cannot be written") from error
+
+
+class KeyFile:
+    """A file of keys, followed as it changes; a broken one changes nothing and is logged once."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._seen: bytes | None = None
+
+    def read(self) -> list[Key]:
+        """Raises ``ConfigurationError``."""
+        try:
+            self._seen = self._path.read_bytes()
+        except OSError as error:
+            raise ConfigurationError(f"the key file {self._path} cannot be read") from error
+        return parse_keys(self._seen)
+
+    async def follow(self, keyring: Keyring, every: float = 2.0) -> None:
+        """Keep *keyring* as the file says, until cancelled."""
+        complaint = None
+        while True:
+            await asyncio.sleep(every)
+            before = self._seen
+            try:
+                keys = await asyncio.to_thread(self.read)
+            except ConfigurationError as error:
+                if str(error) != complaint:
+                    log.error("keys stay as they were: %s", error)  # noqa: TRY400
+                complaint = str(error)
+                continue
+            complaint = None
+            if self._seen != before:
+                keyring.replace(keys)
+                log.info("keys read again: %d in force", len(keys))
+
+
+class Authenticate:
+    """ASGI middleware: puts the ``Caller`` into the request's state, or answers 401."""
+
+    def __init__(
+        self, app: ASGIApp, keyring: Keyring, open_paths: Collection[str], origins: Collection[str]
+    ) -> None:
+        self._app, self._keyring = app, keyring
+        self._open, self._origins = open_paths, origins
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] in self._open:
+            await self._app(scope, receive, send)
+            return
+        try:
+            caller = self._caller(Headers(scope=scope))
+        except (Unauthenticated, Forbidden) as error:
+            await problem(error)(scope, receive, send)
+            return
+        scope.setdefault("state", {})["caller"] = caller
+        await self._app(scope, receive, send)
+
+    def _caller(self, headers: Headers) -> Caller:
+        origin = headers.get("origin")
+        if self._keyring.keyless and origin and origin not in self._origins:
+            # Without keys, any page in a browser on this machine could call otherwise.
+            raise Forbidden("requests from browser pages need YYCHAT_CORS_ORIGINS")
+        return self._keyring.caller(headers.get("authorization"))
+
+
+def _digest(secret: str) -> str:
+    return hashlib.sha256(secret.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _without_values(error: Exception) -> str:
+    """The place a decoding error names, without the text it may quote."""
+    _, _, place = str(error).rpartition(" - at ")
+    return f"something is wrong at {place}" if " - at " in str(error) else "not JSON as expected"

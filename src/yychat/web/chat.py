@@ -1,0 +1,56 @@
+"""POST /v1/chat/completions."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ..chat import About
+from ..errors import DeadlineExceeded
+from .hangup import unless_gone
+from .requests import body_of, chat_request
+from .services import caller_of, request_id_of, services_of
+from .sse import EventStream
+
+
+async def chat_completions(request: Request) -> Response:
+    """One answer: whole, or as a stream whose first token has already come."""
+    services = services_of(request)
+    ends = asyncio.get_running_loop().time() + services.request_timeout
+    chat = chat_request(
+        await body_of(request, services.max_body),
+        tenant=caller_of(request).tenant,
+        owners=services.owners,
+        defaults=services.defaults,
+        request_id=request_id_of(request),
+    )
+    services.models.check(chat.model)
+    chunks = services.engine(chat.engine).generate_response(chat)
+    async with unless_gone(request.receive), _until(ends):
+        first = await anext(chunks)
+        assert first.about is not None
+    headers = _headers(first.about)
+    if chat.stream:
+        return EventStream(first, chunks, ends, headers)
+    async with aclosing(chunks):
+        return Response(first.data, headers=headers, media_type="application/json")
+
+
+@asynccontextmanager
+async def _until(ends: float) -> AsyncIterator[None]:
+    try:
+        async with asyncio.timeout_at(ends):
+            yield
+    except TimeoutError:
+        raise DeadlineExceeded("the answer took longer than allowed") from None
+
+
+def _headers(about: About) -> dict[str, str]:
+    headers = {"x-yychat-engine": about.engine, "x-yychat-memory": about.memory}
+    if about.fallback_from:
+        headers["x-yychat-fallback-from"] = about.fallback_from
+    if about.trimmed:
+        headers["x-yychat-trimmed"] = str(about.trimmed)
+    return headers

@@ -1,0 +1,30 @@
+"""POST /v1/embeddings: checked, then passed through as it is."""
+
+import asyncio
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ..errors import DeadlineExceeded
+from .hangup import unless_gone
+from .requests import body_of, decoded
+from .schemas import EmbeddingRequest
+from .services import services_of
+
+_request = msgspec.json.Decoder(EmbeddingRequest)
+_fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+async def embeddings(request: Request) -> Response:
+    services = services_of(request)
+    body = await body_of(request, services.max_body)
+    asked = decoded(body, _request)
+    services.models.check(asked.model)
+    payload = {name: raw for name, raw in decoded(body, _fields).items() if name != "model"}
+    try:
+        async with unless_gone(request.receive), asyncio.timeout(services.request_timeout):
+            answer = await services.upstreams.post("/embeddings", asked.model, payload)
+    except TimeoutError:
+        raise DeadlineExceeded("the embeddings took longer than allowed") from None
+    return Response(answer, media_type="application/json")

@@ -1,0 +1,46 @@
+"""Noticing that the client has left, while something else is being awaited."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from starlette.types import Receive
+
+
+class ClientGone(Exception):
+    """Nobody is waiting for this response any more."""
+
+
+@asynccontextmanager
+async def unless_gone(receive: Receive) -> AsyncIterator[None]:
+    """Cancel the block as soon as the client hangs up, and raise ``ClientGone`` then.
+
+    The request's body must have been read: what ``receive`` gives next is the disconnect.
+    Cancellation from elsewhere passes as it is (the technique is asyncio.timeout's).
+    """
+    task = asyncio.current_task()
+    assert task is not None
+    watcher = asyncio.create_task(_disconnected(receive))
+    gone = False
+
+    def interrupt(finished: asyncio.Task[None]) -> None:
+        nonlocal gone
+        if not finished.cancelled():
+            gone = True
+            task.cancel()
+
+    watcher.add_done_callback(interrupt)
+    try:
+        yield
+    except asyncio.CancelledError:
+        if gone and task.uncancel() == 0:
+            raise ClientGone from None
+        raise
+    finally:
+        watcher.remove_done_callback(interrupt)
+        watcher.cancel()
+
+
+async def _disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

@@ -1,0 +1,49 @@
+"""What is remembered of a conversation or a user, and forgetting it."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ..errors import InvalidRequest
+from ..memory.base import Record
+from ..owner import Owner
+from .replies import reply
+from .requests import one_of, whole_number
+from .schemas import MemoryErased, MemoryList, MemoryView
+from .services import caller_of, services_of
+
+
+async def conversation_memory(request: Request) -> Response:
+    """The newest memories of every engine, newest first."""
+    limit = whole_number(request, "limit", 20, 1, 1000)
+    owner = _owner(request)
+    records: list[Record] = []
+    for engine in services_of(request).engines.values():
+        records += await engine.get_conversation_memory(owner, limit)
+    records.sort(key=lambda record: record.at, reverse=True)
+    return reply(MemoryList([_view(record) for record in records[:limit]]))
+
+
+async def forget_conversation(request: Request) -> Response:
+    owner = _owner(request)
+    erased = 0
+    for engine in services_of(request).engines.values():
+        erased += await engine.clear_conversation_memory(owner)
+    return reply(MemoryErased(deleted=True, deleted_count=erased))
+
+
+def _owner(request: Request) -> Owner:
+    kind = one_of(request, "kind", "conversation", ("conversation", "user"))
+    given = request.path_params["id"]
+    if len(given) > 4096:
+        raise InvalidRequest("the id is longer than 4096 characters", param="id")
+    return services_of(request).owners.owner(caller_of(request).tenant, kind, given)
+
+
+def _view(record: Record) -> MemoryView:
+    return MemoryView(
+        id=record.id,
+        role=record.role,
+        text=record.text,
+        created_at=int(record.at),
+        engine=record.engine,
+    )

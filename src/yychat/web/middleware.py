@@ -1,0 +1,70 @@
+"""Around every request: an id, and an answer even where the code is wrong."""
+
+import logging
+import re
+import traceback
+import uuid
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ..errors import YYChatError
+from .problems import problem
+
+log = logging.getLogger(__name__)
+
+_GIVEN_ID = re.compile(r"\A[A-Za-z0-9._-]{1,128}\Z")
+
+
+class RequestId:
+    """Gives every request an id: the caller's ``x-request-id`` if it is a sane one, else a new one.
+    The response bears it."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        given = Headers(scope=scope).get("x-request-id", "")
+        request_id = given if _GIVEN_ID.match(given) else f"req_{uuid.uuid4().hex}"
+        scope.setdefault("state", {})["request_id"] = request_id
+        header = (b"x-request-id", request_id.encode())
+
+        async def send_with_id(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", ()), header]
+            await send(message)
+
+        await self._app(scope, receive, send_with_id)
+
+
+class LastResort:
+    """Answers 500 where a bug escaped everything else. What the log gets is the place and the
+    type: an exception's text may quote what a user wrote."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started = False
+
+        async def noticing(message: Message) -> None:
+            nonlocal started
+            started = started or message["type"] == "http.response.start"
+            await send(message)
+
+        try:
+            await self._app(scope, receive, noticing)
+        except Exception as error:  # noqa: BLE001 - this is the last resort
+            log.error("a bug: %s at %s", type(error).__name__, _place(error))  # noqa: TRY400
+            if scope["type"] == "http" and not started:
+                await problem(YYChatError("something went wrong here"))(scope, receive, send)
+
+
+def _place(error: Exception) -> str:
+    frames = traceback.extract_tb(error.__traceback__)[-4:]
+    return " < ".join(
+        f"{f.filename.rpartition('/')[2]}:{f.lineno} {f.name}" for f in reversed(frames)
+    )

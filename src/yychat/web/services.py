@@ -1,0 +1,61 @@
+"""What handlers work with: put together in app.py, carried in the request's state."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, cast
+
+from starlette.requests import HTTPConnection
+
+from ..engines.base import BaseEngine
+from ..errors import NotFound
+from ..owner import Owners
+from ..personalities.loader import Personalities
+from ..tools.registry import Registry
+from ..upstream.models import ModelCatalogue
+from ..upstream.router import Upstreams
+from .auth import Caller
+from .requests import Defaults
+
+Phase = Literal["starting", "serving", "draining"]
+
+
+@dataclass
+class Lifecycle:
+    """Where in its life this process is; readiness follows it."""
+
+    phase: Phase = "starting"
+
+
+@dataclass(frozen=True)
+class Services:
+    engines: Mapping[str, BaseEngine]
+    selected: str
+    upstreams: Upstreams
+    models: ModelCatalogue
+    personalities: Personalities
+    tools: Registry
+    owners: Owners
+    defaults: Defaults
+    request_timeout: float
+    max_body: int
+    lifecycle: Lifecycle = field(default_factory=Lifecycle)
+
+    def engine(self, name: str | None) -> BaseEngine:
+        """The engine called *name*, or the selected one. Raises ``NotFound``."""
+        engine = self.engines.get(name or self.selected)
+        if engine is None:
+            known = ", ".join(sorted(self.engines))
+            raise NotFound(f"there is no such engine; there are: {known}", param="engine")
+        return engine
+
+
+def services_of(connection: HTTPConnection) -> Services:
+    return cast(Services, connection.state.services)
+
+
+def caller_of(connection: HTTPConnection) -> Caller:
+    return cast(Caller, connection.state.caller)
+
+
+def request_id_of(connection: HTTPConnection) -> str:
+    return cast(str, connection.state.request_id)

@@ -1,0 +1,71 @@
+"""The streaming response: chunks out as they come, released as soon as the client leaves."""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from ..chat import Chunk
+from ..errors import DeadlineExceeded, YYChatError
+from .hangup import ClientGone, unless_gone
+from .problems import body_of
+
+log = logging.getLogger(__name__)
+
+
+class EventStream(Response):
+    """Sends *first* and then *chunks* as server-sent events, until *ends* on the loop's clock.
+
+    What fails now can no longer be a status: it is one error event, and no [DONE] after it.
+    The generator is closed however this ends: it holds the upstream's connection.
+    """
+
+    media_type = "text/event-stream"
+
+    def __init__(
+        self,
+        first: Chunk,
+        chunks: AsyncGenerator[Chunk, None],
+        ends: float,
+        headers: Mapping[str, str],
+    ) -> None:
+        self.status_code = 200
+        self.background = None
+        self._first, self._chunks, self._ends = first, chunks, ends
+        self.init_headers({"cache-control": "no-cache", "x-accel-buffering": "no", **headers})
+
+    def init_headers(self, headers: Mapping[str, str] | None = None) -> None:
+        given = {"content-type": "text/event-stream; charset=utf-8", **(headers or {})}
+        self.raw_headers = [(k.encode("latin-1"), v.encode("latin-1")) for k, v in given.items()]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async with aclosing(self._chunks):
+            try:
+                async with unless_gone(receive):
+                    await self._send(send)
+            except ClientGone:
+                log.debug("the client left in the middle of an answer")
+
+    async def _send(self, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+        try:
+            async with asyncio.timeout_at(self._ends):
+                await _body(send, self._first.data)
+                async for chunk in self._chunks:
+                    await _body(send, chunk.data)
+        except TimeoutError:
+            await self._fail(send, DeadlineExceeded("the answer took longer than allowed"))
+        except YYChatError as error:
+            await self._fail(send, error)
+        await _body(send, b"", more=False)
+
+    async def _fail(self, send: Send, error: YYChatError) -> None:
+        log.warning("an answer failed in the middle: %s", error)
+        await _body(send, b"data: " + body_of(error) + b"\n\n")
+
+
+async def _body(send: Send, data: bytes, *, more: bool = True) -> None:
+    await send({"type": "http.response.body", "body": data, "more_body": more})

@@ -1,0 +1,53 @@
+"""The lock files: what they promise to whoever installs from them."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+LOCKS = ("requirements.lock", "requirements-dev.lock")
+
+
+def requirements(lock: str) -> list[str]:
+    """One string per locked package, its hashes included."""
+    text = (ROOT / lock).read_text(encoding="utf-8").replace("\\\n", " ")
+    return [
+        line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")
+    ]
+
+
+def pins(lock: str) -> dict[str, str]:
+    found = (re.match(r"([\w.-]+)==([\w.!+]+)", line) for line in requirements(lock))
+    return {match[1]: match[2] for match in found if match}
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_every_package_is_pinned_and_hashed(lock: str) -> None:
+    lines = requirements(lock)
+    assert lines
+    assert [line for line in lines if not re.match(r"[\w.-]+==\S+ .*--hash=sha256:", line)] == []
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_no_lock_says_where_packages_come_from(lock: str) -> None:
+    text = (ROOT / lock).read_text(encoding="utf-8")
+    assert re.findall(r"://|--[\w-]*(?:index|find-links|host)[\w-]*", text) == []
+
+
+def test_the_node_lock_has_hashes_and_no_addresses() -> None:
+    lock = json.loads((ROOT / "tests/node/package-lock.json").read_text(encoding="utf-8"))
+    packages = [package for path, package in lock["packages"].items() if path]
+    assert packages
+    assert all(package["integrity"].startswith("sha512-") for package in packages)
+    assert all("resolved" not in package for package in packages)
+
+
+def test_tests_run_on_exactly_what_operators_run_on() -> None:
+    assert pins("requirements.lock").items() <= pins("requirements-dev.lock").items()
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_no_machine_learning_framework_comes_in_unnoticed(lock: str) -> None:
+    assert pins(lock).keys().isdisjoint({"onnxruntime", "tensorflow", "torch", "transformers"})
