@@ -1,7 +1,11 @@
 """What import-linter cannot say about the source: which names appear where."""
 
 import ast
+import re
+import sys
+import tomllib
 from collections.abc import Callable, Iterator
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import yychat
@@ -13,8 +17,12 @@ READS_THE_ENVIRONMENT = {"__main__.py", "cli.py", "settings.py"}
 CATCHES_EVERYTHING = {
     "sqlite.py",  # from the database's thread to the task that waits for it
     "tools/registry.py",  # from a plug-in to the model that called it
+    "web/middleware.py",  # from a handler to the caller: the last resort
 }
 SERIALISERS_THAT_RUN_CODE = {"cloudpickle", "dill", "jsonpickle", "marshal", "pickle", "shelve"}
+
+# Distributions that only ever come as parts of another one.
+PARTS = {"pydantic-core": "pydantic"}
 
 Rule = Callable[[ast.AST], bool]
 
@@ -87,6 +95,30 @@ def empties_a_database(node: ast.AST) -> bool:
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         said = set(node.value.split())
     return bool({word.lower() for word in said} & {"flushall", "flushdb"})
+
+
+def third_party_modules() -> set[str]:
+    """The foreign top-level modules the package imports."""
+    found: set[str] = set()
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                found |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                found.add(node.module.partition(".")[0])
+    return found - sys.stdlib_module_names
+
+
+def declared_dependencies() -> set[str]:
+    with (PACKAGE.parent.parent / "pyproject.toml").open("rb") as file:
+        dependencies = tomllib.load(file)["project"]["dependencies"]
+    return {re.split(r"[^\w.-]", requirement)[0] for requirement in dependencies}
+
+
+def test_every_package_imported_is_one_that_is_declared() -> None:
+    brought = packages_distributions()
+    used = {re.sub(r"[-_.]+", "-", brought[module][0].lower()) for module in third_party_modules()}
+    assert {PARTS.get(name, name) for name in used} - declared_dependencies() == set()
 
 
 def test_only_settings_and_the_command_line_read_the_environment() -> None:

@@ -178,8 +178,10 @@ def test_every_schema_sent_is_a_valid_object_schema_of_draft_2020_12() -> None:
     registry = Registry(tools)
     sent = [each["function"]["parameters"] for each in registry.definitions(None)]
     assert len(sent) == len(tools)
+    # Not check_schema, which holds patterns (ECMA-262) against Python's idea of them.
+    metaschema = Draft202012Validator(Draft202012Validator.META_SCHEMA)
     for schema in sent:
-        Draft202012Validator.check_schema(schema)
+        metaschema.validate(schema)
         assert schema["type"] == "object"
         assert isinstance(schema["properties"], dict)
 
