@@ -9,7 +9,7 @@ NODE   := tests/node/node_modules/.package-lock.json
 .DEFAULT_GOAL := help
 # One thing after the other: the last lines of `make test` are pytest's own.
 .NOTPARALLEL:
-.PHONY: help install install-dev run test check format coverage docs lock upgrade system-packages clean
+.PHONY: help install install-dev run test check format coverage bench-service docs lock upgrade system-packages clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ coverage: install-dev $(NODE) ## run the tests and show the lines none of them r
 	$(BIN)/coverage run -m pytest $(PYTEST_ARGS)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
+
+bench-service: install ## time the service: start, added latency, CPU, paced streams (about 5 minutes, quiet machine)
+	$(BIN)/python bench/service.py all --json bench-service.json
 
 docs: install ## rewrite the generated pages in docs/
 	$(BIN)/yychat docs configuration > docs/configuration.md.new

@@ -1,4 +1,4 @@
-"""Starting the real programs that tests talk to, on free ports, and stopping them by their process."""
+"""Starting the real programs that tests talk to, on free ports; stopping them by their process."""
 
 import os
 import re
@@ -97,7 +97,7 @@ def simulator() -> Iterator[Simulator]:
 
 @contextmanager
 def service(data: Path, **environment: str) -> Iterator[Service]:
-    """``yychat serve`` with *environment* on top of next to nothing; a free port, *data* as its folder."""
+    """``yychat serve`` on a free port with *data* as its folder and next to no environment."""
     process, lines = _start(["serve", "--port", "0"], {"YYCHAT_DATA_DIR": str(data), **environment})
     running = Service(process, lines)
     try:
@@ -112,7 +112,7 @@ def _start(
     kept = {
         n: v
         for n, v in os.environ.items()
-        if n in ("PATH", "HOME", "LANG", "COVERAGE_PROCESS_CONFIG")
+        if n in ("PATH", "HOME", "LANG") or n.startswith("COVERAGE_")
     }
     process = subprocess.Popen(
         [sys.executable, "-m", "yychat", *arguments],

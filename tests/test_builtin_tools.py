@@ -184,6 +184,8 @@ async def test_an_expression_that_divides_by_zero_says_so(
 
 async def test_an_expression_has_a_length(registry: Registry) -> None:
     assert "300 characters" in await refusal(registry, "calculator", expression="1+" * 150 + "1")
+    with pytest.raises(ToolError, match="300 characters"):
+        evaluated("1+" * 150 + "1")
     nested = await refusal(registry, "calculator", expression="(" * 149 + "1" + ")" * 150)
     assert "could not be read" in nested
     minuses = await answer(registry, "calculator", expression="-" * 298 + "1")

@@ -43,6 +43,8 @@ COMPLETE: dict[str, Any] = {
     "properties": {
         "filter": {"$ref": "#/$defs/Filter"},
         "limit": {"anyOf": [{"type": "integer"}, {"type": "null"}], "default": None},
+        "anything": True,
+        "the same": {"$ref": "#/properties/anything"},
         "标签": {"type": "array", "items": {"type": "string", "pattern": "^\\p{L}+$"}},
     },
     "required": ["filter"],
@@ -207,6 +209,14 @@ def test_a_complete_schema_is_sent_unchanged() -> None:
     assert json.dumps(sent) == json.dumps(COMPLETE)
 
 
+def test_nothing_is_added_where_it_would_mean_something() -> None:
+    given = {
+        "type": "object",
+        "properties": {"a": {"type": "array", "unevaluatedItems": {"type": "string"}}},
+    }
+    assert parameters_sent(Registry([FakeTool("lookup", given)]), "lookup") == given
+
+
 def test_an_array_without_items_gets_the_empty_items_that_openai_demands() -> None:
     given = {
         "type": "object",
@@ -233,6 +243,17 @@ BAD_SCHEMAS: dict[str, tuple[Any, str]] = {
     "a reference to elsewhere": (
         {"type": "object", "properties": {"a": {"$ref": "http://127.0.0.1:9/schema.json"}}},
         "has a $ref that points at no schema inside it",
+    ),
+    "an address that is none": (
+        {"$id": "http://x/y", "type": "object", "properties": {"a": {"$id": "http://["}}},
+        "has an $id that is no address",
+    ),
+    "two dialects": (
+        {
+            "type": "object",
+            "properties": {"a": {"$schema": "http://json-schema.org/draft-07/schema#"}},
+        },
+        "changes its dialect halfway",
     ),
     "not JSON": ({"type": "object", "default": date(2026, 1, 1)}, "is not JSON"),
     "infinity": ({"type": "object", "maximum": float("inf")}, "is not JSON"),
@@ -261,6 +282,13 @@ def test_a_schema_nested_without_end_is_quarantined() -> None:
     for _ in range(200):
         schema = {"type": "object", "properties": {"a": schema}}
     assert "nested" in Registry([FakeTool("deep", schema)]).quarantined["deep"]
+
+
+@pytest.mark.parametrize("description", [None, "\ud83d"])
+def test_a_description_that_cannot_be_sent_is_a_reason_for_quarantine(description: Any) -> None:
+    registry = Registry([FakeTool("bad", description=description), FakeTool("good")])
+    assert names(registry) == ["good"]
+    assert "its description is not" in registry.quarantined["bad"]
 
 
 @pytest.mark.parametrize("name", ["", "a b", "a.b", "工具", "x" * 65, "line\n", "a/b"])
@@ -488,6 +516,18 @@ HOSTILE: dict[str, tuple[dict[str, Any], Any]] = {
     "a pattern that backtracks for ever": (one({"pattern": "^(a+)+$"}), "a" * 60 + "!"),
     "a pattern Python cannot read": (one({"pattern": "^\\p{L}+$"}), "x"),
     "unique items of every kind": (one({"uniqueItems": True}), [*range(9_000), "x", {}, None] * 2),
+    "a pattern for names": (
+        one({"patternProperties": {"^(a+)+$": {}}, "additionalProperties": False}),
+        {"a" * 60 + "!": 1},
+    ),
+    "a pattern reached through another dialect": (
+        {
+            "$schema": "http://json-schema.org/draft-07/schema#",
+            "type": "object",
+            "properties": {"a": {"$ref": "#"}, "b": {"pattern": "^(a+)+$"}},
+        },
+        {"b": "a" * 60 + "!"},
+    ),
     "a pattern below a not": (one({"not": {"pattern": "^(a+)+$"}}), "a" * 60 + "!"),
 }
 
@@ -515,10 +555,20 @@ LOOPS: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("schema", LOOPS.values(), ids=LOOPS.keys())
 async def test_a_schema_that_asks_for_endless_work_is_an_error(schema: dict[str, Any]) -> None:
-    arguments: dict[str, Any] = {"a": 1}
-    for _ in range(60):
+    arguments: dict[str, Any] = {"a": {}}
+    for _ in range(25):
         arguments = {"a": arguments}
     assert "too deeply nested" in await complaint(schema, arguments)
+
+
+async def test_a_number_too_large_to_be_checked_is_an_error() -> None:
+    said = await complaint(one({"multipleOf": 0.1}), {"a": 10**400})
+    assert said.endswith("the arguments have a number that is too large")
+
+
+async def test_the_additional_arguments_of_a_schema_are_checked_by_it() -> None:
+    schema = {"type": "object", "additionalProperties": {"type": "integer"}}
+    assert "x must be a whole number" in await complaint(schema, {"x": "1"})
 
 
 async def test_a_tool_error_reaches_the_model_as_it_is() -> None:

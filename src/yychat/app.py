@@ -5,12 +5,14 @@ need it; it ends in the reverse order.
 """
 
 import asyncio
+import importlib
 import logging
 import os
 import socket
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -39,48 +41,101 @@ from .upstream.models import ModelCatalogue
 from .upstream.resilience import Backoff
 from .upstream.router import Upstreams
 from .web.auth import Authenticate, KeyFile, Keyring, parse_keys
-from .web.middleware import LastResort, RequestId
+from .web.middleware import LastResort, RequestId, UntilServing
 from .web.requests import Defaults
 from .web.routes import EXCEPTION_HANDLERS, OPEN_PATHS, ROUTES
 from .web.services import Lifecycle, Services
 
+if TYPE_CHECKING:
+    from .tools.web import WebPoster
+    from .upstream.client import Upstream
+
 log = logging.getLogger(__name__)
 
+EXPOSED = [
+    "x-request-id",
+    "x-yychat-engine",
+    "x-yychat-memory",
+    "x-yychat-fallback-from",
+    "x-yychat-trimmed",
+    "retry-after",
+]
 OPENAI = "https://api.openai.com/v1"
 FLUSH_WITHIN = 5.0  # seconds for the outbox at shutdown; what is left waits for the next start
 
 
-def create_app(settings: Settings, lifecycle: Lifecycle | None = None) -> Starlette:
-    """The whole service as an ASGI application. Raises ``ConfigurationError``."""
-    lifecycle = lifecycle or Lifecycle()
+@dataclass(frozen=True)
+class Foundation:
+    """What the configuration has to give before anything listens."""
+
+    endpoints: list[Endpoint]
+    key_file: KeyFile | None
+    keyring: Keyring
+    owners: Owners
+    personalities: Personalities
+    tools: list[Tool]
+    poster: "WebPoster | None"
+    database: Database
+
+
+def foundation(settings: Settings) -> Foundation:
+    """Raises ``ConfigurationError`` or ``StoreError``; nothing has started then."""
     key_file = KeyFile(settings.api_keys_file) if settings.api_keys_file else None
-    keyring = _keyring(settings, key_file)
+    make_data_dir(settings)
+    poster = _poster(settings)
+    return Foundation(
+        endpoints=endpoints_of(settings),
+        key_file=key_file,
+        keyring=_keyring(settings, key_file),
+        owners=owners_of(settings),
+        personalities=load_personalities(settings),
+        tools=_tools(settings, poster),
+        poster=poster,
+        database=open_database(settings),
+    )
+
+
+def create_app(settings: Settings, lifecycle: Lifecycle | None = None) -> Starlette:
+    """The whole service as an ASGI application. Raises ``ConfigurationError`` or ``StoreError``."""
+    lifecycle = lifecycle or Lifecycle()
+    base = foundation(settings)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[dict[str, Any]]:
         async with AsyncExitStack() as stack:
-            services = await _services(settings, lifecycle, stack)
-            if key_file:
-                await _background(stack, key_file.follow(keyring))
-            lifecycle.phase = "serving"
+            services = await _services(settings, base, lifecycle, stack)
+            if base.key_file:
+                await _background(stack, base.key_file.follow(base.keyring))
             yield {"services": services}
-            lifecycle.phase = "draining"
 
     origins = settings.cors_origins
     cors = Middleware(
-        CORSMiddleware, allow_origins=origins, allow_methods=["*"], allow_headers=["*"]
+        CORSMiddleware,
+        allow_origins=origins,
+        allow_methods=["*"],
+        allow_headers=["*"],
+        expose_headers=EXPOSED,
     )
-    return Starlette(
+    service = Starlette(
         routes=ROUTES,
         middleware=[
             Middleware(RequestId),
             *([cors] if origins else []),
             Middleware(LastResort),
-            Middleware(Authenticate, keyring=keyring, open_paths=OPEN_PATHS, origins=origins),
+            Middleware(
+                Authenticate,
+                keyring=base.keyring,
+                open_paths=OPEN_PATHS,
+                origins=origins,
+                any_host=settings.allow_keyless,
+            ),
+            Middleware(UntilServing, lifecycle=lifecycle, open_paths=OPEN_PATHS),
         ],
         exception_handlers=EXCEPTION_HANDLERS,
         lifespan=lifespan,
     )
+    service.router.redirect_slashes = False  # a redirect would go where the Host header says
+    return service
 
 
 def simulated(settings: Settings) -> bool:
@@ -88,12 +143,16 @@ def simulated(settings: Settings) -> bool:
     return not (settings.upstreams_file or settings.openai_base_url or settings.openai_api_key)
 
 
-def open_database(settings: Settings) -> Database:
-    """The instance's SQLite file. Raises ``ConfigurationError`` or ``StoreError``."""
+def make_data_dir(settings: Settings) -> None:
+    """A new folder is for nobody else to read: it will hold conversations."""
     try:
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigurationError(f"YYCHAT_DATA_DIR: {settings.data_dir} cannot be made") from error
+
+
+def open_database(settings: Settings) -> Database:
+    """The instance's SQLite file. Raises ``ConfigurationError`` or ``StoreError``."""
     return Database(settings.data_dir / "yychat.db", synchronous=settings.sqlite_sync)
 
 
@@ -104,28 +163,33 @@ def owners_of(settings: Settings) -> Owners:
     return Owners(secret)
 
 
-async def _services(settings: Settings, lifecycle: Lifecycle, stack: AsyncExitStack) -> Services:
+async def _services(
+    settings: Settings, base: Foundation, lifecycle: Lifecycle, stack: AsyncExitStack
+) -> Services:
+    stack.callback(base.database.close)
+    upstreams = Upstreams(backoff=Backoff(retries=settings.retries))
+    stack.push_async_callback(upstreams.close)
     child = await SimulatorChild.start() if simulated(settings) else None
     if child:
         stack.push_async_callback(child.stop)
-    database = open_database(settings)
-    stack.callback(database.close)
-    upstreams = connect_upstreams(settings, await child.url() if child else None)
-    stack.push_async_callback(upstreams.close)
+    await _background(stack, _connect(settings, base.endpoints, upstreams, child, lifecycle))
 
     memory = NativeMemory(
-        SqliteTurns(database), embedder=_embedder(settings, upstreams), keep=settings.memory_turns
+        SqliteTurns(base.database),
+        embedder=_embedder(settings, upstreams),
+        keep=settings.memory_turns,
     )
-    outbox = await _outbox(SqliteOutbox(database), memory, stack)
-    personalities = load_personalities(settings)
-    await _background(stack, personalities.watch())
-    tools = Registry(_tools(settings, stack), timeout=settings.tool_timeout)
+    outbox = await _outbox(SqliteOutbox(base.database), memory, stack)
+    await _background(stack, base.personalities.watch())
+    if base.poster:
+        stack.push_async_callback(base.poster.close)
+    tools = Registry(base.tools, timeout=settings.tool_timeout)
     engine = ChatEngine(
         upstreams=upstreams,
         memory=memory,
         outbox=outbox,
         tools=tools,
-        personalities=personalities,
+        personalities=base.personalities,
         options=_options(settings),
     )
     return Services(
@@ -133,9 +197,9 @@ async def _services(settings: Settings, lifecycle: Lifecycle, stack: AsyncExitSt
         selected=engine.name,
         upstreams=upstreams,
         models=ModelCatalogue(upstreams, settings.models),
-        personalities=personalities,
+        personalities=base.personalities,
         tools=tools,
-        owners=owners_of(settings),
+        owners=base.owners,
         defaults=Defaults(
             model=settings.openai_model or ("simulated" if child else None),
             use_tools=settings.use_tools,
@@ -152,12 +216,13 @@ def _keyring(settings: Settings, key_file: KeyFile | None) -> Keyring:
     return Keyring(parse_keys(settings.api_keys.get_secret_value()) if settings.api_keys else None)
 
 
-def endpoints_of(settings: Settings, simulator_url: str | None) -> list[Endpoint]:
-    """Where answers come from, in order of preference. Raises ``ConfigurationError``."""
+def endpoints_of(settings: Settings) -> list[Endpoint]:
+    """Where answers come from, in order of preference; empty where the built-in simulator gives
+    them. Raises ``ConfigurationError``."""
     if settings.upstreams_file:
         return read_endpoints(settings.upstreams_file)
-    if simulator_url:
-        return [Endpoint(name="simulator", base_url=f"{simulator_url}/v1")]
+    if simulated(settings):
+        return []
     key = settings.openai_api_key
     return [
         Endpoint(
@@ -168,8 +233,27 @@ def endpoints_of(settings: Settings, simulator_url: str | None) -> list[Endpoint
     ]
 
 
-def connect_upstreams(settings: Settings, simulator_url: str | None) -> Upstreams:
-    """Raises ``ConfigurationError``. Imports the OpenAI SDK: half a second, and only here."""
+async def _connect(
+    settings: Settings,
+    endpoints: list[Endpoint],
+    upstreams: Upstreams,
+    child: SimulatorChild | None,
+    lifecycle: Lifecycle,
+) -> None:
+    """The slow part of the start, beside listening: the OpenAI SDK's import is half a second."""
+    try:
+        if child:
+            endpoints = [Endpoint(name="simulator", base_url=f"{await child.url()}/v1")]
+        await asyncio.to_thread(importlib.import_module, "yychat.upstream.client")
+        upstreams.use(connected_upstreams(settings, endpoints))
+    except ConfigurationError as error:
+        lifecycle.fail(error)
+    else:
+        lifecycle.begin()
+
+
+def connected_upstreams(settings: Settings, endpoints: list[Endpoint]) -> list["Upstream"]:
+    """Raises ``ConfigurationError``."""
     from .upstream.client import Timeouts, connected
 
     timeouts = Timeouts(
@@ -178,9 +262,7 @@ def connect_upstreams(settings: Settings, simulator_url: str | None) -> Upstream
         idle=settings.idle_timeout,
         total=settings.request_timeout,
     )
-    endpoints = endpoints_of(settings, simulator_url)
-    backoff = Backoff(retries=settings.retries)
-    return Upstreams([connected(endpoint, timeouts) for endpoint in endpoints], backoff)
+    return [connected(endpoint, timeouts) for endpoint in endpoints]
 
 
 def load_personalities(settings: Settings) -> Personalities:
@@ -210,17 +292,23 @@ async def _outbox(store: SqliteOutbox, memory: NativeMemory, stack: AsyncExitSta
     return Woken(store, worker.wake)
 
 
-def _tools(settings: Settings, stack: AsyncExitStack) -> list[Tool]:
-    tavily = None
-    if settings.tavily_api_key:
-        from .tools.web import WebPoster  # aiohttp, for those who search
+def _poster(settings: Settings) -> "WebPoster | None":
+    if settings.tavily_api_key is None:
+        return None
+    from .tools.web import WebPoster  # brings aiohttp: for those who search
 
-        poster = WebPoster()
-        stack.push_async_callback(poster.close)
-        tavily = TavilySearch(
-            settings.tavily_api_key.get_secret_value(), poster, base_url=settings.tavily_base_url
-        )
-    return builtin_tools(tavily=tavily, default_zone=settings.timezone)
+    return WebPoster()
+
+
+def _tools(settings: Settings, poster: "WebPoster | None") -> list[Tool]:
+    tavily = None
+    if settings.tavily_api_key and poster:
+        key = settings.tavily_api_key.get_secret_value()
+        tavily = TavilySearch(key, poster, base_url=settings.tavily_base_url)
+    try:
+        return builtin_tools(tavily=tavily, default_zone=settings.timezone)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"YYCHAT_TIMEZONE: {error.message}") from None
 
 
 def _options(settings: Settings) -> Options:

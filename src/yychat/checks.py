@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 import msgspec
 
 from . import app
-from .errors import UpstreamAuthFailed, UpstreamUnreachable, YYChatError
+from .errors import UpstreamAuthFailed, UpstreamModelUnknown, UpstreamUnreachable, YYChatError
 from .settings import Settings
 from .upstream.client import Upstream
 from .web.auth import KeyFile, parse_keys
@@ -65,10 +65,11 @@ async def _keys(settings: Settings) -> list[Finding]:
     if not keys:
         return [Finding("keys", "the key file is empty: nobody can call", level="warn")]
     tenants = len({key.tenant for key in keys})
-    return [Finding("keys", f"{len(keys)} keys of {tenants} tenants")]
+    return [Finding("keys", f"keys: {len(keys)}, tenants: {tenants}")]
 
 
 async def _store(settings: Settings) -> list[Finding]:
+    app.make_data_dir(settings)
     database = app.open_database(settings)
     try:
         count = await database.read(lambda c: c.execute("SELECT count(*) FROM turns").fetchone()[0])
@@ -97,8 +98,9 @@ async def _upstreams(settings: Settings) -> list[Finding]:
         remedy = "set OPENAI_API_KEY (and OPENAI_BASE_URL for other providers) for real answers"
         return [Finding("upstream", "none: answers will be simulated", remedy, "warn")]
     async with AsyncExitStack() as stack:
-        upstreams = app.connect_upstreams(settings, None)
-        stack.push_async_callback(upstreams.close)
+        upstreams = app.connected_upstreams(settings, app.endpoints_of(settings))
+        for upstream in upstreams:
+            stack.push_async_callback(upstream.close)
         return [await _upstream(upstream) for upstream in upstreams]
 
 
@@ -114,6 +116,8 @@ async def _upstream(upstream: Upstream) -> Finding:
         return Finding(
             subject, error.message, "look at OPENAI_BASE_URL, and at the network", "fail"
         )
+    except UpstreamModelUnknown:
+        return Finding(subject, "has no list of models there", "does its URL end in /v1?", "fail")
     except YYChatError as error:
         return Finding(subject, error.message, "does its base URL end in /v1?", "fail")
     return Finding(subject, "answers, and accepts the key")

@@ -52,10 +52,11 @@ def serve(host: str | None, port: int | None) -> None:
     for chatty in ("uvicorn.error", "httpx2", "openai"):
         logging.getLogger(chatty).setLevel(max(logging.WARNING, logging.getLogger().level))
     from . import app, serving
+    from .web.auth import LOOPBACK
     from .web.services import Lifecycle
 
     keyless = not (settings.api_keys or settings.api_keys_file)
-    if keyless and settings.host not in serving.LOOPBACK and not settings.allow_keyless:
+    if keyless and settings.host not in LOOPBACK and not settings.allow_keyless:
         raise ConfigurationError(
             f"without API keys only loopback is served, not {settings.host}: make a key with "
             "`yychat keys new`, or set YYCHAT_ALLOW_KEYLESS=1 if something else guards this address"
@@ -66,7 +67,8 @@ def serve(host: str | None, port: int | None) -> None:
         started = serving.serve(settings, service, lifecycle, _greeting(settings, keyless=keyless))
     except OSError as error:
         raise ConfigurationError(
-            f"{settings.host}:{settings.port} cannot be listened on ({error.strerror})"
+            f"{settings.host}:{settings.port} cannot be listened on"
+            f" ({os.strerror(error.errno) if error.errno else 'unknown host'})"
         ) from None
     sys.exit(0 if started else 1)
 
@@ -116,14 +118,15 @@ def new_key(key_id: str, tenant: str, role: Any, path: Path | None) -> None:
         raise ConfigurationError(
             "id and tenant may have letters, digits, _ . - (at most 64)"
         ) from None
+    if path is not None:
+        add_key(path, key)
     click.echo(secret)
-    entry = msgspec.json.encode(key).decode()
     if path is None:
+        entry = msgspec.json.encode(key).decode()
         click.echo(
             f"put this line into the file that YYCHAT_API_KEYS_FILE names:\n{entry}", err=True
         )
     else:
-        add_key(path, key)
         click.echo(f"added to {path}; a running service takes it up within 10 seconds", err=True)
 
 

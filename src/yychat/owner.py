@@ -35,7 +35,12 @@ class Owners:
     def owner(self, tenant: str, kind: Kind, given_id: str) -> Owner:
         framed = b"".join(
             len(part).to_bytes(8, "big") + part
-            for part in (tenant.encode(), kind.encode(), given_id.encode("utf-8", "surrogatepass"))
+            for part in (_bytes(tenant), _bytes(kind), _bytes(given_id))
         )
         digest = hmac.new(self._secret, framed, hashlib.sha256).hexdigest()[:32]
         return Owner(tenant=tenant, kind=kind, digest=digest)
+
+
+def _bytes(part: str) -> bytes:
+    """Command lines and paths can bring lone surrogates; they are as good an id as any."""
+    return part.encode("utf-8", "surrogatepass")

@@ -1,7 +1,6 @@
 """uvicorn, with a start that says so and a stop that drains."""
 
 import asyncio
-import signal
 import socket
 import sys
 from types import FrameType
@@ -11,12 +10,11 @@ import uvicorn
 from .settings import Settings
 from .web.services import Lifecycle
 
-LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
-
 
 class Server(uvicorn.Server):
     """On SIGTERM, readiness says 503 at once; connections are refused *drain* seconds later, and
-    answers under way get uvicorn's graceful time to finish. A second signal ends it now."""
+    answers under way get uvicorn's graceful time to finish. A second signal skips what is left
+    of the drain, a third the answers. The process ends with exit code 0."""
 
     def __init__(
         self, config: uvicorn.Config, lifecycle: Lifecycle, drain: float, greeting: str
@@ -24,6 +22,7 @@ class Server(uvicorn.Server):
         super().__init__(config)
         self._lifecycle, self._drain, self._greeting = lifecycle, drain, greeting
         self._loop: asyncio.AbstractEventLoop | None = None
+        lifecycle.stop = self._leave
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -33,18 +32,23 @@ class Server(uvicorn.Server):
             sys.stdout.flush()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        if self._lifecycle.phase == "draining" or not self._drain or self._loop is None:
-            self._lifecycle.phase = "draining"
-            super().handle_exit(sig, frame)
-            return
+        # uvicorn's own would raise the signal once more at the end, and kill the clean exit.
+        first = self._lifecycle.phase != "draining"
         self._lifecycle.phase = "draining"
-        leave = super().handle_exit
-        self._loop.call_soon_threadsafe(self._loop.call_later, self._drain, leave, sig, frame)
+        if first and self._drain and self._loop is not None:
+            self._loop.call_soon_threadsafe(self._loop.call_later, self._drain, self._leave)
+        elif self.should_exit:
+            self.force_exit = True
+        else:
+            self._leave()
+
+    def _leave(self) -> None:
+        self.should_exit = True
 
 
 def serve(settings: Settings, app: object, lifecycle: Lifecycle, greeting: str) -> bool:
     """Serve until a signal; whether it ever came to serving. Raises ``OSError`` where the address
-    cannot be had."""
+    cannot be had, and ``ConfigurationError`` where the start went wrong later."""
     listener = listen(settings.host, settings.port)
     config = uvicorn.Config(
         app,  # type: ignore[arg-type]
@@ -59,10 +63,9 @@ def serve(settings: Settings, app: object, lifecycle: Lifecycle, greeting: str) 
         timeout_graceful_shutdown=settings.shutdown_seconds,
     )
     server = Server(config, lifecycle, settings.drain_seconds, greeting)
-    try:
-        server.run([listener])
-    except KeyboardInterrupt:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    server.run([listener])
+    if lifecycle.failure:
+        raise lifecycle.failure
     return server.started
 
 

@@ -159,7 +159,7 @@ class Settings(BaseModel):
     owner_secret_file: Path | None = _field(
         "YYCHAT_OWNER_SECRET_FILE",
         None,
-        "Secret that hides owners' ids, the same for all instances. Unset: made in the data folder.",
+        "Secret that hides owners' ids; the same for all instances. Unset: one in the data folder.",
     )
     sqlite_sync: Literal["normal", "full"] = _field(
         "YYCHAT_SQLITE_SYNC",

@@ -70,7 +70,7 @@ class Database:
 
     Writes queue for one thread, which runs as many as are waiting inside one transaction: each
     in its own savepoint, so that one failing does not undo its neighbours. Nothing returns
-    before the commit. Raises ``StoreError`` for everything SQLite can raise.
+    before the commit. Raises ``StoreError`` for everything SQLite can raise, and once closed.
     """
 
     def __init__(self, path: Path, *, synchronous: Literal["normal", "full"] = "normal") -> None:
@@ -80,17 +80,26 @@ class Database:
         self._readers = ThreadPoolExecutor(2, thread_name_prefix="sqlite-read")
         self._local = threading.local()
         self._opened: list[sqlite3.Connection] = []
-        self._writer = self._connect()
-        _migrate(self._writer, path)
+        self._closed = False
+        try:
+            self._writer = self._connect()
+            _migrate(self._writer, path)
+        except (StoreError, ConfigurationError):
+            self._let_go()
+            raise
         self._thread = threading.Thread(
             target=self._write_forever, name="sqlite-write", daemon=True
         )
         self._thread.start()
 
     async def write(self, work: Work[T]) -> T:
-        """Run *work* in the next group commit and return its result once that is durable."""
+        """Run *work* in the next group commit and return its result once that is durable.
+
+        Cancelling the wait does not undo the work.
+        """
+        self._check_open()
         loop = asyncio.get_running_loop()
-        write = _Write(work, loop.create_future(), loop)
+        write: _Write[T] = _Write(work, loop.create_future(), loop)
         try:
             self._waiting.put_nowait(write)
         except queue.Full:
@@ -99,13 +108,24 @@ class Database:
 
     async def read(self, work: Work[T]) -> T:
         """Run *work* on a read connection."""
+        self._check_open()
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._readers, self._read, work)
 
     def close(self) -> None:
         """Commit what is waiting, then let go of the file. Blocks briefly; call it last."""
+        if self._closed:
+            return
+        self._closed = True
         self._waiting.put(None)
         self._thread.join(timeout=10)
+        self._let_go()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise StoreError("the local store is closed")
+
+    def _let_go(self) -> None:
         self._readers.shutdown()
         for connection in self._opened:
             connection.close()
@@ -157,7 +177,7 @@ class Database:
         except StoreError as error:
             for write in group:
                 write.error = error
-            if self._writer.in_transaction:
+            with suppress(sqlite3.Error):  # a full disk may have rolled it back already
                 self._writer.execute("ROLLBACK")
         for loop in {write.loop for write in group}:
             _settle(loop, [write for write in group if write.loop is loop])

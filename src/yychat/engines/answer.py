@@ -6,21 +6,32 @@ own tools are taken out; after a round of ours, events carry the first round's i
 summed.
 """
 
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
-from typing import Any
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing, suppress
+from typing import Any, NamedTuple
 
 import msgspec
+from msgspec.structs import asdict
 
 from ..chat import Answer, ChatRequest, Chunk, Usage
-from ..errors import UpstreamFailed, UpstreamProtocolError
+from ..errors import UpstreamError, UpstreamFailed, UpstreamProtocolError
 from ..upstream.router import Upstreams
 from ..upstream.sse import DONE, EventSplitter, event, payload
-from ..upstream.wire import StreamChoice, StreamEvent, read_event, read_object, read_reply
+from ..upstream.wire import (
+    Reply,
+    ReplyChoice,
+    StreamChoice,
+    StreamEvent,
+    read_event,
+    read_object,
+    read_reply,
+)
 from .calls import OurCall
 from .tool_loop import ToolLoop
 
 PATH = "/chat/completions"
+LINGER = 0.05  # seconds for an upstream to end its response after [DONE]
 
 
 def answered(
@@ -47,34 +58,22 @@ class _Conversation:
         self._rounds = 0
 
     async def whole(self) -> AsyncGenerator[Chunk, None]:
-        first_id: str | None = None
+        first: Reply | None = None
         while True:
             body = await self._upstreams.post(PATH, self._request.model, self._payload())
             reply = read_reply(body)
             self._count(reply.usage)
-            first_id = first_id or reply.id
+            first = first or reply
             if not reply.choices:
                 raise UpstreamProtocolError("the upstream answered without a choice")
-            choice = reply.choices[0]
-            book = self._tools.book()
-            if book and choice.message.tool_calls:
-                rewritten = read_object(body)
-                message = rewritten["choices"][0]["message"]
-                theirs = book.sort_whole(message["tool_calls"])
-                if await self._went_on(choice.message.content or "", book.identified()):
-                    continue
-                _keep_calls(rewritten["choices"][0], theirs)
-                body = msgspec.json.encode(rewritten)
-            if self._rounds > 1:
-                body = self._as_first(body, first_id)
-            yield Chunk(
-                data=body,
-                tokens=True,
-                answer=self._answer(
-                    choice.message.content or "", choice.finish_reason, reply.model
-                ),
-            )
-            return
+            heard = await self._sorted(body, reply.choices[0])
+            if heard is not None:
+                break
+        body, finish_reason = heard
+        if self._rounds > 1:
+            body = self._as_first(body, first)
+        text = reply.choices[0].message.content or ""
+        yield Chunk(data=body, tokens=True, answer=self._answer(text, finish_reason, reply.model))
 
     async def streamed(self) -> AsyncGenerator[Chunk, None]:
         opening = _Opening()
@@ -84,18 +83,38 @@ class _Conversation:
             heard = _Round(self._tools, first)
             async with aclosing(self._upstreams.stream(path, model, payload_)) as reads:
                 async for data in reads:
-                    if chunk := opening.pass_on(*heard.read(data)):
+                    if chunk := opening.pass_on(heard.read(data)):
                         yield chunk
+                    heard.check()
                     if heard.done:
+                        await _ended(reads)
                         break
             heard.check_complete()
             self._count(heard.usage)
             first = first or heard.first
             if not await self._went_on(heard.text, heard.our_calls()):
                 break
-        tail = self._usage_event(heard, first) + DONE
-        answer = self._answer(heard.text, heard.finish_reason, heard.model)
+        finish = self._finish_event(heard, first)
+        tail = finish + self._usage_event(heard, first) + (heard.done or DONE)
+        finish_reason = "stop" if finish else heard.finish_reason
+        answer = self._answer(heard.text, finish_reason, heard.model)
         yield Chunk(data=opening.rest() + tail, answer=answer)
+
+    async def _sorted(self, body: bytes, choice: ReplyChoice) -> tuple[bytes, str | None] | None:
+        """A whole answer without calls of ours, and why it ended; None when those were run."""
+        book = self._tools.book()
+        if book is None or not choice.message.tool_calls:
+            return body, choice.finish_reason
+        wire = read_object(body)
+        told = wire["choices"][0]
+        called = told["message"]["tool_calls"]
+        theirs = book.sort_whole(called)
+        if await self._went_on(choice.message.content or "", book.identified()):
+            return None
+        if theirs == called:
+            return body, choice.finish_reason
+        _keep_calls(told, theirs)
+        return msgspec.json.encode(wire), told.get("finish_reason")
 
     def _payload(self) -> dict[str, Any]:
         self._rounds += 1
@@ -126,22 +145,25 @@ class _Conversation:
         self._messages += await self._tools.run(said, calls)
         return True
 
-    def _as_first(self, body: bytes, first_id: str | None) -> bytes:
-        rewritten = read_object(body)
-        rewritten["id"] = first_id or rewritten.get("id")
+    def _as_first(self, body: bytes, first: Reply) -> bytes:
+        rewritten = {**read_object(body), **_identity(first)}
         if self._usage is not None:
-            rewritten["usage"] = self._usage
+            rewritten["usage"] = asdict(self._usage)
         return msgspec.json.encode(rewritten)
 
-    def _usage_event(self, last: "_Round", first: StreamEvent | None) -> bytes:
-        if not self._request.include_usage or not last.usage_event:
+    def _finish_event(self, last: "_Round", first: StreamEvent | None) -> bytes:
+        """Where a finish of an earlier round was held back, and the last one brought none."""
+        meddled = self._rounds > 1 or last.our_calls()
+        if last.finish_reason is not None or not meddled:
             return b""
-        if self._rounds == 1:
+        return _own_event(last, first, [{"index": 0, "delta": {}, "finish_reason": "stop"}])
+
+    def _usage_event(self, last: "_Round", first: StreamEvent | None) -> bytes:
+        if not self._request.include_usage:
+            return b""
+        if self._rounds == 1 or self._usage is None:
             return last.usage_event
-        rewritten = read_object(payload(last.usage_event) or b"{}")
-        rewritten["id"] = first.id if first else None
-        rewritten["usage"] = self._usage
-        return event(msgspec.json.encode(rewritten))
+        return _own_event(last, first, [], usage=asdict(self._usage))
 
     def _answer(self, text: str, finish_reason: str | None, model: str | None) -> Answer:
         return Answer(
@@ -160,17 +182,25 @@ class _Opening:
         self._held: list[bytes] = []
         self._open = False
 
-    def pass_on(self, events: list[bytes], tokens: bool) -> Chunk | None:
-        self._open = self._open or tokens
-        self._held += events
+    def pass_on(self, heard: "_Heard") -> Chunk | None:
+        self._open = self._open or heard.tokens or heard.finish
+        self._held += heard.events
         if not self._open or not self._held:
             return None
-        return Chunk(data=self.rest(), tokens=tokens)
+        return Chunk(data=self.rest(), tokens=heard.tokens)
 
     def rest(self) -> bytes:
         data = b"".join(self._held)
         self._held.clear()
         return data
+
+
+class _Heard(NamedTuple):
+    """What a network read has for the client, and whether that brings tokens or the end."""
+
+    events: list[bytes]
+    tokens: bool = False
+    finish: bool = False
 
 
 class _Round:
@@ -187,7 +217,8 @@ class _Round:
         self.usage: Any = None
         self.usage_event = b""
         self.model: str | None = None
-        self.done = False
+        self.done = b""  # the event that said so
+        self._failure: UpstreamError | None = None
 
     @property
     def text(self) -> str:
@@ -196,32 +227,39 @@ class _Round:
     def our_calls(self) -> list[OurCall]:
         return self._book.identified() if self._book else []
 
-    def read(self, data: bytes) -> tuple[list[bytes], bool]:
-        """The events to pass on out of a network read, and whether they bring tokens."""
-        passed: list[bytes] = []
-        tokens = False
-        for raw in self._splitter.feed(data):
-            content = payload(raw)
-            if content is None:
-                passed.append(raw)  # a comment: it keeps the connection alive on both sides
-                continue
-            if content.strip() == b"[DONE]":
-                self.done = True
-                break
-            heard = read_event(content)
-            out = self._hear(heard, raw, content)
-            if out:
-                passed.append(out)
-                tokens = tokens or any(c.delta.speaks or c.finish_reason for c in heard.choices)
-        return passed, tokens
+    def read(self, data: bytes) -> _Heard:
+        """What to pass on out of a network read. What fails in it is told by the next ``check``,
+        after what came before the failure."""
+        passed: list[_Heard] = []
+        try:
+            for raw in self._splitter.feed(data):
+                content = payload(raw)
+                if content is None:
+                    passed.append(_Heard([raw]))  # a comment: it keeps connections alive
+                elif content.strip() == b"[DONE]":
+                    self.done = raw
+                    break
+                else:
+                    passed.append(self._hear(read_event(content), raw, content))
+        except UpstreamError as error:
+            self._failure = error
+        return _Heard(
+            [event for heard in passed for event in heard.events],
+            tokens=any(heard.tokens for heard in passed),
+            finish=any(heard.finish for heard in passed),
+        )
+
+    def check(self) -> None:
+        if self._failure is not None:
+            raise self._failure
 
     def check_complete(self) -> None:
         """A stream may end without [DONE], but not without having finished."""
         if not self.done and self.finish_reason is None:
             raise UpstreamProtocolError("the upstream broke off its answer")
 
-    def _hear(self, heard: StreamEvent, raw: bytes, content: bytes) -> bytes:
-        """Keep account of an event; the bytes to pass on, or none."""
+    def _hear(self, heard: StreamEvent, raw: bytes, content: bytes) -> _Heard:
+        """Keep account of an event; what to pass on of it."""
         if heard.error is not None:
             raise UpstreamFailed("the upstream failed while answering")
         self.first = self.first or heard
@@ -231,13 +269,17 @@ class _Round:
         if not heard.choices:
             if heard.usage is not None:
                 self.usage_event = raw
-                return b""
-            return raw if self._earlier is None else b""
+                return _Heard([])
+            return _Heard([raw] if self._earlier is None else [])
         for choice in heard.choices:
             self._note(choice)
-        if self._untouched(heard):
-            return raw
-        return self._rewritten(read_object(content))
+        if not self._untouched(heard):
+            return self._rewritten(raw, read_object(content))
+        return _Heard(
+            [raw],
+            tokens=any(choice.delta.speaks for choice in heard.choices),
+            finish=any(choice.finish_reason for choice in heard.choices),
+        )
 
     def _note(self, choice: StreamChoice) -> None:
         if choice.index == 0:
@@ -246,31 +288,77 @@ class _Round:
             self.finish_reason = choice.finish_reason or self.finish_reason
 
     def _untouched(self, heard: StreamEvent) -> bool:
+        """There is nothing in it that could have to change."""
         if self._earlier is not None:
             return False
         if self._book is None:
             return True
         calling = any(choice.delta.tool_calls for choice in heard.choices)
         finishing = any(choice.finish_reason for choice in heard.choices)
-        return not calling and not (finishing and (self._book.ours or self._book.dropped))
+        return not calling and not (finishing and self._book.ours)
 
-    def _rewritten(self, wire: dict[str, Any]) -> bytes:
+    def _rewritten(self, raw: bytes, wire: dict[str, Any]) -> _Heard:
         choice = wire["choices"][0]
-        delta = choice.get("delta") or {}
-        if self._earlier is not None:
-            wire["id"] = self._earlier.id
-            wire.pop("usage", None)
-            delta.pop("role", None)  # SDKs append: a second role would make "assistantassistant"
-        if self._book and delta.get("tool_calls"):
-            theirs = self._book.sort(delta.pop("tool_calls"))
-            if theirs:
-                delta["tool_calls"] = theirs
-        if choice.get("finish_reason") and self._book and self._book.ours:
-            choice["finish_reason"] = "stop" if self._last_chance else None
-            self.finish_reason = choice["finish_reason"] or self.finish_reason
-        choice["delta"] = delta
-        telling = choice.get("finish_reason") or any(value for value in delta.values())
-        return event(msgspec.json.encode(wire)) if telling else b""
+        delta = choice["delta"] = choice.get("delta") or {}
+        changed = [self._as_first(wire, delta), self._without_ours(delta), self._unfinished(choice)]
+        finish = bool(choice.get("finish_reason"))
+        tokens = any(value for name, value in delta.items() if name != "role")
+        if not any(changed):
+            return _Heard([raw], tokens, finish)
+        if not (finish or tokens or delta.get("role")):
+            return _Heard([])
+        return _Heard([event(msgspec.json.encode(wire))], tokens, finish)
+
+    def _as_first(self, wire: dict[str, Any], delta: dict[str, Any]) -> bool:
+        """Make an event of a later round one of the first; whether it is one of a later round."""
+        if self._earlier is None:
+            return False
+        wire.update(_identity(self._earlier))
+        wire.pop("usage", None)  # that of this round alone
+        delta.pop("role", None)  # SDKs append: a second role would make "assistantassistant"
+        return True
+
+    def _without_ours(self, delta: dict[str, Any]) -> bool:
+        """Take our calls out; whether there was anything to take or to renumber."""
+        calls = delta.get("tool_calls")
+        if not calls or self._book is None:
+            return False
+        theirs = self._book.sort(calls)
+        if theirs == calls:
+            return False
+        del delta["tool_calls"]
+        if theirs:
+            delta["tool_calls"] = theirs
+        return True
+
+    def _unfinished(self, choice: dict[str, Any]) -> bool:
+        """Hold back the finish of a round that calls us; whether it was one."""
+        if not (choice.get("finish_reason") and self._book and self._book.ours):
+            return False
+        choice["finish_reason"] = "stop" if self._last_chance else None
+        self.finish_reason = choice["finish_reason"] or self.finish_reason
+        return True
+
+
+async def _ended(reads: AsyncIterator[bytes]) -> None:
+    """Wait for the response's end: only after it can the connection be used again."""
+    with suppress(TimeoutError, UpstreamError):
+        async with asyncio.timeout(LINGER):
+            async for _ in reads:
+                pass
+
+
+def _identity(first: StreamEvent | Reply) -> dict[str, Any]:
+    """What all events of one answer have in common, as far as the upstream told it."""
+    known = {"id": first.id, "created": first.created}
+    return {name: value for name, value in known.items() if value is not None}
+
+
+def _own_event(last: _Round, first: StreamEvent | None, choices: list[Any], **fields: Any) -> bytes:
+    """An event that the upstream did not send, in the shape of its others."""
+    identity = _identity(first) if first else {}
+    shape = {"object": "chat.completion.chunk", "model": last.model, "choices": choices}
+    return event(msgspec.json.encode({**identity, **shape, **fields}))
 
 
 def _keep_calls(choice: dict[str, Any], theirs: list[dict[str, Any]]) -> None:

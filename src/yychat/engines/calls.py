@@ -103,5 +103,7 @@ def _function(delta: Wire) -> Wire:
 
 
 def _name(delta: Wire) -> str:
-    name = _function(delta).get("name")
+    """The name of a function or of a custom tool, which only clients have."""
+    custom = delta.get("custom")
+    name = (custom if isinstance(custom, dict) else _function(delta)).get("name")
     return name if isinstance(name, str) else ""

@@ -78,8 +78,9 @@ def _chosen(records: Iterable[Record], view: Sequence[Message], tokens: int) -> 
     said = {message.text for message in view}
     chosen = []
     for record in records:
-        tokens -= PER_MESSAGE + estimate(record.text)
-        if record.text not in said and tokens >= 0:
+        cost = PER_MESSAGE + estimate(record.text)
+        if record.text not in said and cost <= tokens:
+            tokens -= cost
             chosen.append(record)
     return chosen
 
@@ -101,13 +102,10 @@ def _fit(
 
 
 def _exchanges(view: Sequence[Message], lead: int) -> list[tuple[int, int]]:
-    """Ranges that may be left out, oldest first: each from a user message to before the next.
-    The last one, with the question, is not among them."""
+    """Ranges that may be left out, oldest first: what precedes the first user message, then each
+    from a user message to before the next. The last one, with the question, is not among them."""
     starts = [i for i in range(lead, len(view)) if view[i].role == "user"]
-    if not starts:
-        return []
-    edges = [lead, *starts[1:]] if starts[0] != lead else starts
-    return list(pairwise(edges))
+    return list(pairwise(sorted({lead, *starts}))) if starts else []
 
 
 def _cost(message: Message) -> int:

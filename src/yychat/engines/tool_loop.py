@@ -30,6 +30,12 @@ class _Function(msgspec.Struct):
 
 class _ClientTool(msgspec.Struct):
     function: _Function | None = None
+    custom: _Function | None = None
+
+    @property
+    def name(self) -> str | None:
+        named = self.function or self.custom
+        return named.name if named else None
 
 
 class ToolLoop:
@@ -46,12 +52,11 @@ class ToolLoop:
         self._registry, self._allowed, self._clock = registry, allowed, clock
         self._rounds, self._ends = limits.rounds, clock() + limits.wall
         self._client_tools = _client_tools(request)
-        self._client_names = {
-            tool.function.name for tool in _parsed(self._client_tools) if tool.function
-        }
+        self._client_names = {tool.name for tool in _parsed(self._client_tools) if tool.name}
         self._ours = self._offered(request)
         self._made: Counter[tuple[str, str]] = Counter()
         self._round = 0
+        self.exhausted = False
         self.active = request.use_tools and request.choices == 1
 
     @property
@@ -64,23 +69,22 @@ class ToolLoop:
         return CallBook(self._is_ours) if self.active else None
 
     def fields(self) -> dict[str, Any]:
-        """What the next round says upstream about tools, over the caller's own fields."""
+        """What the next round says upstream about tools, over the caller's own fields.
+
+        From here on ``exhausted`` says whether that round is the last: the model has been told
+        to answer, and calls that it makes all the same are not run.
+        """
         self._round += 1
+        self.exhausted = self._round >= self._rounds or self._clock() >= self._ends
         if not self._ours:
             return {}
         fields: dict[str, Any] = {"tools": [*self._client_tools, *map(msgspec.Raw, self._ours)]}
         if self.exhausted:
             fields["tool_choice"] = "none"
-        elif (
-            self._round > 1
-        ):  # a forced choice was for the first round; forced again, it never ends
+        elif self._round > 1:
+            # A forced choice was for the first round; forced again, it would never end.
             fields["tool_choice"] = "auto"
         return fields
-
-    @property
-    def exhausted(self) -> bool:
-        """No further round with tools may follow the present one."""
-        return self._round >= self._rounds or self._clock() >= self._ends
 
     async def run(self, said: str, calls: Sequence[OurCall]) -> list[dict[str, Any]]:
         """Run *calls* side by side; the messages that tell the model how they ended."""

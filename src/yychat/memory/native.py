@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
+import time
 from collections import OrderedDict
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Literal, TypeVar
 
 import numpy as np
@@ -20,6 +21,7 @@ T = TypeVar("T")
 Speaker = Literal["user", "assistant"]
 
 INLINE = 32  # turns; more new ones than this are indexed in a thread
+EMPTY = 8  # documents; what an index costs before its first one, roughly
 
 
 class NativeMemory:
@@ -40,11 +42,17 @@ class NativeMemory:
         embed_within: float = 0.2,
         keep: int = 5_000,
         documents: int = 200_000,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._store, self._embedder, self._embed_within = store, embedder, embed_within
-        self._keep, self._documents = keep, documents
-        self._warm: OrderedDict[str, _Warm] = OrderedDict()
+        self._keep, self._clock = keep, clock
+        self._shelf = _Shelf(documents)
         self._running: set[asyncio.Task[Any]] = set()
+
+    @property
+    def held(self) -> int:
+        """What the warm indexes hold together, in documents; an empty one counts as a few."""
+        return self._shelf.held
 
     async def recall(self, owner: Owner, query: str, limit: int) -> Recollection:
         vector = self._start(self._vector(query)) if self._embedder else None
@@ -62,19 +70,19 @@ class NativeMemory:
         return records[:limit]
 
     async def erase(self, owner: Owner) -> int:
-        self._warm.pop(owner.key, None)
+        self._shelf.drop(owner.key)
         return await self._store.erase(owner)
 
     async def _search(
         self, owner: Owner, query: str, limit: int, embedding: asyncio.Task[Vector | None] | None
     ) -> Recollection:
-        warm = self._warm_for(owner)
+        warm = self._warm(owner)
         async with warm.lock:
             look = await self._store.look(owner, epoch=warm.epoch, after=warm.seq)
             await self._extend(warm, look)
         vector = await embedding if embedding else None
         async with warm.lock:
-            return warm.search(query, limit, vector)
+            return warm.search(query, limit, vector, self._clock())
 
     async def _extend(self, warm: "_Warm", look: Look) -> None:
         if len(look.turns) > INLINE:
@@ -82,23 +90,16 @@ class NativeMemory:
         else:
             warm.extend(look)
         warm.forget_beyond(self._keep)
+        self._shelf.weigh(warm)
 
-    def _warm_for(self, owner: Owner) -> "_Warm":
-        warm = self._warm.get(owner.key)
+    def _warm(self, owner: Owner) -> "_Warm":
+        warm = self._shelf.take(owner.key)
         if warm is None:
             model = self._embedder.model if self._embedder else None
-            warm = self._warm[owner.key] = _Warm(
-                one_session=owner.kind == "conversation", model=model
-            )
-            self._make_room()
-        self._warm.move_to_end(owner.key)
+            one_session = owner.kind == "conversation"
+            warm = _Warm(owner.key, one_session=one_session, model=model)
+            self._shelf.put(warm)
         return warm
-
-    def _make_room(self) -> None:
-        held = sum(len(warm) for warm in self._warm.values())
-        while held > self._documents and len(self._warm) > 1:
-            _, coldest = self._warm.popitem(last=False)
-            held -= len(coldest)
 
     async def _vector(self, query: str) -> Vector | None:
         assert self._embedder is not None
@@ -135,10 +136,43 @@ class NativeMemory:
         return task
 
 
+class _Shelf:
+    """The warm indexes by owner; the least recently used go when all weigh more than *most*."""
+
+    def __init__(self, most: int) -> None:
+        self._most, self.held = most, 0
+        self._warm: OrderedDict[str, _Warm] = OrderedDict()
+
+    def take(self, key: str) -> "_Warm | None":
+        warm = self._warm.get(key)
+        if warm is not None:
+            self._warm.move_to_end(key)
+        return warm
+
+    def put(self, warm: "_Warm") -> None:
+        warm.weight = 0
+        self._warm[warm.key] = warm
+        self.weigh(warm)
+
+    def weigh(self, warm: "_Warm") -> None:
+        """Take notice of how much *warm* holds now, and make room."""
+        if self._warm.get(warm.key) is not warm:
+            return  # it was let go while somebody still searched it
+        self.held += len(warm) + EMPTY - warm.weight
+        warm.weight = len(warm) + EMPTY
+        while self.held > self._most and len(self._warm) > 1:
+            self.drop(next(iter(self._warm)))
+
+    def drop(self, key: str) -> None:
+        warm = self._warm.pop(key, None)
+        self.held -= warm.weight if warm else 0
+
+
 class _Warm:
     """One owner's index, and how far into the store it reaches."""
 
-    def __init__(self, *, one_session: bool, model: str | None) -> None:
+    def __init__(self, key: str, *, one_session: bool, model: str | None) -> None:
+        self.key, self.weight = key, 0
         self.lock = asyncio.Lock()
         self._one_session, self._model = one_session, model
         self._clear(epoch=0)
@@ -152,8 +186,8 @@ class _Warm:
         for stored in look.turns:
             self._add(stored)
 
-    def search(self, query: str, limit: int, vector: Vector | None) -> Recollection:
-        hits = self._index.search(query, limit, vector=vector)
+    def search(self, query: str, limit: int, vector: Vector | None, now: float) -> Recollection:
+        hits = self._index.search(query, limit, vector=vector, now=now)
         records = []
         for hit in hits:
             turn, role = self._documents[hit.position]
@@ -211,4 +245,6 @@ def _records(turn: Turn) -> list[Record]:
 
 def _record(turn: Turn, role: Speaker, score: float) -> Record:
     text = turn.user if role == "user" else turn.assistant
-    return Record(id=f"{turn.id}.{role}", text=text, at=turn.at, engine=turn.engine, role=role, score=score)
+    return Record(
+        id=f"{turn.id}.{role}", text=text, at=turn.at, engine=turn.engine, role=role, score=score
+    )

@@ -46,7 +46,8 @@ class OutboxDoor(Protocol):
     """The side of an outbox that engines see. Raises ``StoreError`` and nothing else."""
 
     async def put(self, job: Job) -> None:
-        """Durable when it returns; a job with a known id changes nothing."""
+        """Durable when it returns; a job with a known id changes nothing, and neither does a turn
+        answered before the owner's last erasure."""
         ...
 
     async def backlog(self) -> Backlog: ...
@@ -56,8 +57,9 @@ class Outbox(OutboxDoor, Protocol):
     """Jobs that survive a crash: the side of the worker. Raises ``StoreError`` and nothing else."""
 
     async def claim(self, worker: str, limit: int, lease: float) -> Sequence[Job]:
-        """Take due jobs for *lease* seconds: oldest first, and never two of one owner at once
-        in different hands, so that an owner's turns arrive in order. Counts as an attempt."""
+        """Take due jobs for *lease* seconds: oldest first, and never two of one owner for the same
+        memory at once in different hands, so that an owner's turns arrive in order. Counts as an
+        attempt. What *worker* held already is given to it again."""
         ...
 
     async def done(self, jobs: Iterable[Job]) -> None:
@@ -143,29 +145,47 @@ class OutboxWorker:
         jobs = await self._outbox.claim(self._name, self._batch, self._lease)
         if not jobs:
             return 0
-        by_owner: dict[str, list[Job]] = {}
+        lines: dict[tuple[str, str], list[Job]] = {}
         for job in jobs:
-            by_owner.setdefault(job.owner.key, []).append(job)
+            lines.setdefault((job.kind, job.owner.key), []).append(job)
         async with _heartbeat(lambda: self._outbox.renew(self._name, self._lease), self._lease / 3):
-            delivered = await asyncio.gather(*map(self._deliver_in_order, by_owner.values()))
+            delivered = await asyncio.gather(*map(self._deliver_in_order, lines.values()))
         await self._outbox.done(job for group in delivered for job in group)
         return len(jobs)
 
     async def _deliver_in_order(self, jobs: Sequence[Job]) -> list[Job]:
         delivered: list[Job] = []
         for position, job in enumerate(jobs):
-            try:
-                await self._memories[job.kind].remember(job.owner, job.turn)
-            except YYChatError as error:
-                await self._give_back(job, jobs[position + 1 :], error)
+            trouble = await self._delivered(job)
+            if trouble is not None:
+                await self._give_back(job, jobs[position + 1 :], trouble)
                 break
             delivered.append(job)
         return delivered
 
-    async def _give_back(self, failed: Job, untried: Sequence[Job], error: YYChatError) -> None:
+    async def _delivered(self, job: Job) -> str | None:
+        """Give *job* to its memory; None, or what went wrong, without any text of the turn's."""
+        memory = self._memories.get(job.kind)
+        if memory is None:
+            return f"there is no memory called {job.kind} here"
+        try:
+            await memory.remember(job.owner, job.turn)
+        except YYChatError as error:
+            return error.message
+        except Exception as error:  # noqa: BLE001 - one bad turn must not end all deliveries
+            return f"a bug: {type(error).__name__}"
+        return None
+
+    async def _give_back(self, failed: Job, untried: Sequence[Job], trouble: str) -> None:
+        try:
+            await self._returned(failed, untried, trouble)
+        except YYChatError as error:  # they come back by themselves when the lease ends
+            log.warning("undelivered jobs were not given back: %s", error)
+
+    async def _returned(self, failed: Job, untried: Sequence[Job], trouble: str) -> None:
         pause = min(60.0, 0.2 * 2**failed.attempts) * random.uniform(0.5, 1.0)
         if failed.attempts >= self._attempts:
-            log.error("job %s is now a dead letter: %s", failed.id, error)
+            log.error("job %s is now a dead letter: %s", failed.id, trouble)
             await self._outbox.bury(failed)
             pause = 0.0
         else:

@@ -32,19 +32,22 @@ class SqliteOutbox:
             msgspec.msgpack.encode(job.turn),
             now,
             now,
+            job.owner.key,
+            job.turn.at,
         )
         await self._database.write(
             lambda c: c.execute(
                 "INSERT OR IGNORE INTO outbox"
                 " (id, kind, tenant, owner_kind, owner, turn, put_at, due_at)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                " SELECT ?, ?, ?, ?, ?, ?, ?, ? WHERE NOT EXISTS"
+                " (SELECT 1 FROM erasures WHERE owner = ? AND at >= ?)",
                 row,
             )
         )
 
     async def claim(self, worker: str, limit: int, lease: float) -> Sequence[Job]:
         now = self._clock()
-        if not await self._database.read(lambda c: _any_due(c, now)):
+        if not await self._database.read(lambda c: _any_due(c, worker, now)):
             return ()
         return await self._database.write(lambda c: _claim(c, worker, limit, now, now + lease))
 
@@ -101,10 +104,11 @@ def pending_turns(connection: sqlite3.Connection, owner: Owner, kind: str) -> li
     return [msgspec.msgpack.decode(row[0], type=Turn) for row in rows]
 
 
-def _any_due(connection: sqlite3.Connection, now: float) -> bool:
+def _any_due(connection: sqlite3.Connection, worker: str, now: float) -> bool:
     found = connection.execute(
-        "SELECT 1 FROM outbox WHERE dead = 0 AND due_at <= ? AND lease_ends < ? LIMIT 1",
-        (now, now),
+        "SELECT 1 FROM outbox WHERE dead = 0 AND due_at <= :now"
+        " AND (lease_ends < :now OR claimed_by = :worker) LIMIT 1",
+        {"worker": worker, "now": now},
     )
     return found.fetchone() is not None
 
@@ -112,16 +116,22 @@ def _any_due(connection: sqlite3.Connection, now: float) -> bool:
 def _claim(
     connection: sqlite3.Connection, worker: str, limit: int, now: float, until: float
 ) -> list[Job]:
-    """Due jobs that no earlier job of the same owner stands before."""
+    """Due jobs that no earlier job of the same owner and memory stands before.
+
+    A worker has one batch at a time, so what it still holds when it asks is a batch it lost.
+    """
     rows = connection.execute(
         f"""
         UPDATE outbox SET claimed_by = :worker, lease_ends = :until, attempts = attempts + 1
         WHERE seq IN (
             SELECT seq FROM outbox AS job
-            WHERE dead = 0 AND due_at <= :now AND lease_ends < :now AND NOT EXISTS (
+            WHERE dead = 0 AND due_at <= :now AND (lease_ends < :now OR claimed_by = :worker)
+              AND NOT EXISTS (
                 SELECT 1 FROM outbox AS earlier
-                WHERE earlier.owner = job.owner AND earlier.seq < job.seq AND earlier.dead = 0
-                  AND (earlier.due_at > :now OR earlier.lease_ends >= :now))
+                WHERE earlier.owner = job.owner AND earlier.kind = job.kind
+                  AND earlier.seq < job.seq AND earlier.dead = 0
+                  AND (earlier.due_at > :now
+                       OR (earlier.lease_ends >= :now AND earlier.claimed_by <> :worker)))
             ORDER BY seq LIMIT :limit)
         RETURNING seq, {COLUMNS}
         """,

@@ -82,6 +82,11 @@ class Index:
         self._lengths.append(len(found.content))
         return position
 
+    def set_vector(self, position: int, vector: NDArray[np.floating]) -> None:
+        """Give a document the vector it was added without; nothing where it is forgotten."""
+        if position >= self._first:
+            self._vectors.add(position, vector)
+
     def _session(self, name: str | None, at: float) -> int:
         (last_name, last_at), self._newest = self._newest, (name, at)
         current = self._sessions[-1] if self._sessions else 0
@@ -117,7 +122,8 @@ class Index:
         if vector is not None:
             cosines = self._vectors.cosines(vector, self._first, self._end)
             matched |= cosines > 0.0
-            scores = _fused(scores, cosines)
+            known = ~np.isnan(cosines)
+            scores = _fused(scores, self._spread(np.nan_to_num(cosines)), known)
         rows = _best(scores, matched, limit)
         return [Hit(self._first + int(row), float(scores[row])) for row in rows]
 
@@ -154,13 +160,12 @@ class Index:
         return scores
 
 
-def _fused(lexical: Scores, cosines: Scores) -> Scores:
+def _fused(lexical: Scores, cosines: Scores, known: NDArray[np.bool_]) -> Scores:
     """The weighted sum of both, each scaled to 0..1; a document without a vector keeps its own.
 
     So a missing second opinion neither helps nor hurts.
     """
     scores = _scaled(lexical)
-    known = ~np.isnan(cosines)
     if known.any() and np.ptp(cosines[known]) > 0.0:
         scores[known] = LEXICAL * scores[known] + DENSE * _scaled(cosines[known])
     return scores

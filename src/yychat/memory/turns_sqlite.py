@@ -2,6 +2,7 @@
 
 import sqlite3
 import time
+import zlib
 from collections.abc import Callable
 from typing import Any
 
@@ -14,7 +15,7 @@ from .outbox_sqlite import pending_turns
 from .turns import Look, StoredTurn, Vectors
 
 KIND = "native"
-TRIM_EVERY = 32  # turns; an owner may exceed its bound by about as many
+TRIM_EVERY = 8  # turns, on average; an owner may exceed its bound by a few times as many
 COLUMNS = "seq, id, at, user, assistant, engine, vectors"
 
 
@@ -31,8 +32,7 @@ class SqliteTurns:
         await self._database.write(lambda c: _append(c, owner, turn, vectors, keep))
 
     async def newest(self, owner: Owner, limit: int) -> list[Turn]:
-        look = await self._database.read(lambda c: _newest(c, owner, limit))
-        return look[:limit]
+        return await self._database.read(lambda c: _newest(c, owner, limit))
 
     async def erase(self, owner: Owner) -> int:
         now = self._clock()
@@ -85,8 +85,10 @@ def _append(
             turn.at,
         ),
     )
-    if not inserted.rowcount or (inserted.lastrowid or 0) % TRIM_EVERY:
-        return  # counting an owner's rows for every turn would cost more than storing it
+    # Counting an owner's rows for every turn would cost more than storing it. The turn's id
+    # decides: by seq, an owner that takes turns with another might never have its own.
+    if not inserted.rowcount or zlib.crc32(turn.id.encode()) % TRIM_EVERY:
+        return
     connection.execute(
         "DELETE FROM turns WHERE owner = ? AND seq <= coalesce("
         "(SELECT seq FROM turns WHERE owner = ? ORDER BY seq DESC LIMIT 1 OFFSET ?), 0)",
@@ -101,7 +103,8 @@ def _newest(connection: sqlite3.Connection, owner: Owner, limit: int) -> list[Tu
     stored = [_stored(row).turn for row in rows]
     known = {turn.id for turn in stored}
     waiting = [t for t in pending_turns(connection, owner, KIND) if t.id not in known]
-    return waiting[::-1] + stored
+    # By time, not by place: a dead letter would be the newest for ever.
+    return sorted(waiting[::-1] + stored, key=lambda turn: turn.at, reverse=True)[:limit]
 
 
 def _erase(connection: sqlite3.Connection, tenant: str, owners: list[str], now: float) -> int:

@@ -23,6 +23,7 @@ class Vectors:
         self._positions = array("q")
 
     def add(self, position: int, vector: ArrayLike) -> None:
+        """Positions come in order, as a rule; one that comes late finds its place."""
         unit = _unit(vector)
         if unit is None:
             return
@@ -31,8 +32,10 @@ class Vectors:
             self._positions = array("q")
         if len(self._positions) == len(self._rows):
             self._move(0, 2 * len(self._positions))
-        self._rows[len(self._positions)] = unit
-        self._positions.append(position)
+        end, place = len(self._positions), bisect_left(self._positions, position)
+        self._rows[place + 1 : end + 1] = self._rows[place:end]
+        self._rows[place] = unit
+        self._positions.insert(place, position)
 
     def forget_before(self, first: int) -> None:
         """Rows are only moved once the forgotten are as many as the others."""

@@ -133,7 +133,7 @@ def _rounds(text: str, offered: Mapping[str, Function]) -> list[list[Call]]:
         wish = _CALL.fullmatch(line.rstrip())
         if wish is None or not (wish["arguments"] or wish["name"] in offered):
             continue
-        if not rounds or (wish["mode"] or "").strip().lower() in ("then", "然后"):
+        if not rounds or _mode(wish) in ("then", "然后"):
             rounds.append([])
         rounds[-1].append(Call(wish["name"], wish["arguments"] or "{}"))
     if rounds:
@@ -144,7 +144,11 @@ def _rounds(text: str, offered: Mapping[str, Function]) -> list[list[Call]]:
 
 def _is_endless(text: str) -> bool:
     wish = _CALL.match(text)
-    return wish is not None and (wish["mode"] or "").strip().lower() in ("always", "总是")
+    return wish is not None and _mode(wish) in ("always", "总是")
+
+
+def _mode(wish: re.Match[str]) -> str:
+    return (wish["mode"] or "").strip().lower()
 
 
 def _rounds_done(asked: ChatAsked) -> int:

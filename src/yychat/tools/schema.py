@@ -86,12 +86,12 @@ class Schema:
 
         *size* is their length as text: it bounds the work, whatever the schema asks for.
         """
-        work.set(_Work(BASE_STEPS + STEPS_PER_CHARACTER * size))
+        _work.set(_Work(BASE_STEPS + STEPS_PER_CHARACTER * size))
         try:
             errors: list[ValidationError] = list(
                 islice(self._validator.iter_errors(arguments), MAX_COMPLAINTS)
             )
-        except _TooMuchWork:
+        except (_TooMuchWork, RecursionError):
             return ["the arguments are too deeply nested or too many to be checked"]
         except ArithmeticError:
             return ["the arguments have a number that is too large"]
@@ -121,7 +121,7 @@ class _Work:
             self.depth -= 1
 
 
-work: ContextVar[_Work] = ContextVar("work")
+_work: ContextVar[_Work] = ContextVar("work")
 
 
 def _refused(why: str) -> ToolError:
@@ -237,7 +237,7 @@ def _bounded_validator() -> type["Draft202012Validator"]:
 
 def _counted(rule: Rule) -> Rule:
     def counted(validator: Any, value: Any, instance: Any, schema: Any) -> Iterator[Any]:
-        with work.get().step():
+        with _work.get().step():
             yield from rule(validator, value, instance, schema) or ()
 
     return counted

@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from typing import Any
 
+import aiohttp
 import httpx2
 import msgspec
 import openai
@@ -20,6 +21,8 @@ from .resilience import Breaker
 
 _IDENTIFIER = re.compile(r"[A-Za-z0-9_.\-\[\]]{1,96}\Z")
 _HEADERS = {"Content-Type": "application/json"}
+# A compressing proxy on the way would collect tokens until it has a block.
+_STREAM_HEADERS = {**_HEADERS, "Accept-Encoding": "identity"}
 
 
 class Timeouts(msgspec.Struct, frozen=True):
@@ -60,7 +63,7 @@ class Upstream:
         whole = httpx2.Timeout(timeouts.total, connect=timeouts.connect, pool=timeouts.connect)
         streamed = httpx2.Timeout(timeouts.idle, connect=timeouts.connect, pool=timeouts.connect)
         self._whole: Any = {"timeout": whole, "headers": _HEADERS}
-        self._streamed: Any = {"timeout": streamed, "headers": _HEADERS}
+        self._streamed: Any = {"timeout": streamed, "headers": _STREAM_HEADERS}
 
     def model(self, asked: str) -> str | None:
         """What this upstream calls the model *asked* for; None when it does not have it."""
@@ -89,21 +92,29 @@ class Upstream:
     async def stream(self, path: str, body: bytes) -> AsyncGenerator[bytes, None]:
         """Send a request and give the answer's bytes as they come.
 
-        Failures up to the response's head are raised by the first ``anext``.
+        Failures up to the first byte are raised by the first ``anext``, and are the breaker's.
         """
-        with self._judged():
-            async with _within(self._timeouts.first_byte):
-                response = await self._open(path, body)
-        try:
-            with translated():
-                async with aclosing(response.aiter_raw()) as reads:
-                    async for data in reads:
-                        yield data
-        finally:
-            await response.aclose()
+        async with aclosing(self._reads(path, body)) as reads:
+            with self._judged():
+                async with _within(self._timeouts.first_byte):
+                    first = await anext(reads, b"")
+            yield first
+            async for data in reads:
+                yield data
 
     async def close(self) -> None:
         await self._client.close()
+
+    async def _reads(self, path: str, body: bytes) -> AsyncGenerator[bytes, None]:
+        with translated():
+            response = await self._open(path, body)
+            try:
+                # Not aiter_raw: some upstreams compress although they were asked not to.
+                async with aclosing(response.aiter_bytes()) as reads:
+                    async for data in reads:
+                        yield data
+            finally:
+                await response.aclose()
 
     async def _open(self, path: str, body: bytes) -> httpx2.Response:
         # With this cast_to the SDK hands over the raw response, whatever stream_cls promises.
@@ -136,6 +147,10 @@ class Upstream:
         self.breaker.succeeded()
 
 
+# What is not HTTP at all passes the SDK's transport as aiohttp's own error.
+_BROKEN = (httpx2.StreamError, httpx2.DecodingError, openai.OpenAIError, aiohttp.ClientError)
+
+
 @contextmanager
 def translated() -> Iterator[None]:
     """Let no exception of the SDK or its transport out of this module."""
@@ -145,7 +160,7 @@ def translated() -> Iterator[None]:
         raise _from_status(error) from error
     except (openai.APIConnectionError, httpx2.TransportError) as error:
         raise _from_transport(error) from error
-    except (httpx2.StreamError, httpx2.DecodingError, openai.OpenAIError) as error:
+    except _BROKEN as error:
         raise errors.UpstreamProtocolError("the upstream broke the protocol") from error
 
 
@@ -162,7 +177,7 @@ def _from_transport(error: Exception) -> errors.UpstreamError:
     cause = error.__cause__ if isinstance(error, openai.APIConnectionError) else error
     # The SDK reports a refused connection as a timeout whose cause is a ConnectTimeout.
     if isinstance(cause, httpx2.ConnectError | httpx2.ConnectTimeout):
-        return errors.UpstreamUnreachable("the upstream cannot be reached", retry_after=1)
+        return errors.UpstreamUnreachable("the upstream cannot be reached")
     if isinstance(cause, httpx2.TimeoutException) or isinstance(error, openai.APITimeoutError):
         return errors.UpstreamTimeout("the upstream did not answer in time")
     return errors.UpstreamProtocolError("the upstream broke off the connection")

@@ -43,6 +43,7 @@ class ModelCatalogue:
     ) -> None:
         self._upstreams, self._allowed, self._ttl, self._clock = upstreams, allowed, ttl, clock
         self._known: list[ModelEntry] | None = None
+        self._lists: dict[str, list[ModelEntry]] = {}  # the last of each upstream, by its name
         self._stale_at = 0.0
         self._lock = asyncio.Lock()
 
@@ -67,24 +68,24 @@ class ModelCatalogue:
         raise _no_such_model()
 
     async def _ask(self) -> list[ModelEntry]:
-        answers = await asyncio.gather(
-            *(_models_of(upstream) for upstream in self._upstreams), return_exceptions=True
-        )
+        upstreams = list(self._upstreams)
+        failures = [f for f in await asyncio.gather(*map(self._refresh, upstreams)) if f]
+        if failures and not self._lists:
+            raise failures[-1]
         found: dict[str, ModelEntry] = {}
-        failure: UpstreamError | None = None
-        for answer in answers:
-            if isinstance(answer, UpstreamError):
-                failure = answer
-            elif isinstance(answer, BaseException):
-                raise answer
-            else:
-                found |= {entry.id: entry for entry in reversed(answer)} | found
-        if failure and not found:
-            if self._known is None:
-                raise failure
-            log.warning("the list of models stays as it was: %s", failure)
-            return self._known
+        for upstream in upstreams:
+            for entry in self._lists.get(upstream.name, ()):
+                found.setdefault(entry.id, entry)
         return [e for e in found.values() if not self._allowed or e.id in self._allowed]
+
+    async def _refresh(self, upstream: "Upstream") -> UpstreamError | None:
+        """Ask one upstream; where that fails its last list stays, and the failure is returned."""
+        try:
+            self._lists[upstream.name] = await _models_of(upstream)
+        except UpstreamError as error:
+            log.warning("the models of %s stay as they were: %s", upstream.name, error)
+            return error
+        return None
 
 
 async def _models_of(upstream: "Upstream") -> list[ModelEntry]:

@@ -61,6 +61,11 @@ class Breaker:
         return self._clock() < self._cool_until
 
     @property
+    def cools_for(self) -> float:
+        """Seconds until this one is a first choice again."""
+        return max(0.0, self._cool_until - self._clock())
+
+    @property
     def reopens_in(self) -> float:
         """Seconds until the next probe may go; 0 when asking is allowed."""
         return max(0.0, self._open_until - self._clock()) if self.state == "open" else 0.0

@@ -34,9 +34,15 @@ class Upstreams:
     every breaker is open.
     """
 
-    def __init__(self, upstreams: Sequence["Upstream"], backoff: Backoff | None = None) -> None:
+    def __init__(
+        self, upstreams: Sequence["Upstream"] = (), backoff: Backoff | None = None
+    ) -> None:
         self._upstreams = upstreams
         self._backoff = backoff or Backoff()
+
+    def use(self, upstreams: Sequence["Upstream"]) -> None:
+        """From now on ask these: they come after the service has begun to listen."""
+        self._upstreams = upstreams
 
     def __iter__(self) -> Iterator["Upstream"]:
         return iter(self._upstreams)
@@ -87,6 +93,7 @@ class _Attempts:
         self._fresh = list(candidates)
         self._backoff = backoff
         self._retried = 0
+        self._asked_to_wait: dict[str, float | None] = {}
         self._error: UpstreamError | None = None
 
     async def next(self) -> tuple["Upstream", str]:
@@ -95,15 +102,18 @@ class _Attempts:
             candidate = self._fresh.pop(0)
             if candidate[0].breaker.admit():
                 return candidate
-        while self._hopeful and self._error and self._retried < self._backoff.retries:
-            pause = self._backoff.pause(self._retried, self._error.retry_after)
+        while self._error and self._retried < self._backoff.retries:
+            again = self._soonest()
+            if again is None:
+                break
+            wait = self._asked_to_wait.get(again[0].name)
+            pause = self._backoff.pause(self._retried, wait)
             if pause > LONGEST_WAIT:
                 break
             self._retried += 1
             await asyncio.sleep(pause)
-            for candidate in self._hopeful:
-                if candidate[0].breaker.admit():
-                    return candidate
+            if again[0].breaker.admit():
+                return again
         raise self._error or self._all_open()
 
     def failed(self, upstream: "Upstream", error: UpstreamError) -> None:
@@ -111,8 +121,14 @@ class _Attempts:
         if isinstance(error, _HOPELESS):
             raise error
         self._error = error
+        self._asked_to_wait[upstream.name] = error.retry_after
         if isinstance(error, _HOPELESS_HERE):
             self._hopeful = [c for c in self._hopeful if c[0] is not upstream]
+
+    def _soonest(self) -> tuple["Upstream", str] | None:
+        """Of those worth asking again, the one that failed longest ago or asked for least."""
+        closed = [c for c in self._hopeful if c[0].breaker.state != "open"]
+        return min(closed, key=lambda c: c[0].breaker.cools_for, default=None)
 
     def _all_open(self) -> UpstreamUnreachable:
         soonest = min((c[0].breaker.reopens_in for c in self._hopeful), default=1.0)

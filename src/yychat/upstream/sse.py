@@ -5,7 +5,7 @@ import re
 from ..errors import UpstreamProtocolError
 
 LARGEST_EVENT = 8 * 1024 * 1024  # bytes; an event that never ends must not eat the memory
-_END = re.compile(rb"\r\n\r\n|\n\n|\r\r")
+_END = re.compile(rb"\r\n\r\n|\n\r\n|\n\n|\r\r")
 
 
 class EventSplitter:
@@ -24,11 +24,6 @@ class EventSplitter:
         if len(self._rest) > LARGEST_EVENT:
             raise UpstreamProtocolError("the upstream sent an event without end")
         return whole
-
-    def end(self) -> bytes:
-        """What came after the last terminator."""
-        rest, self._rest = self._rest, b""
-        return rest
 
     def _cut(self, buffer: bytes) -> list[bytes]:
         events, start = [], 0

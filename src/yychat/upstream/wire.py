@@ -15,7 +15,7 @@ class CallDelta(msgspec.Struct):
         name: str | None = None
         arguments: str | None = None
 
-    index: int = 0
+    index: int | None = None
     id: str | None = None
     function: Function | None = None
 
@@ -49,15 +49,16 @@ class StreamEvent(msgspec.Struct):
     """One ``chat.completion.chunk``."""
 
     id: str | None = None
+    created: int | float | None = None
     model: str | None = None
     choices: list[StreamChoice] = []
     usage: Usage | None = None
-    error: msgspec.Raw | None = None
+    error: Any = None
 
 
 class Call(msgspec.Struct):
     class Function(msgspec.Struct):
-        name: str = ""
+        name: str | None = None
         arguments: str | None = None
 
     id: str | None = None
@@ -80,6 +81,7 @@ class Reply(msgspec.Struct):
 
     choices: list[ReplyChoice]
     id: str | None = None
+    created: int | float | None = None
     model: str | None = None
     usage: Usage | None = None
 

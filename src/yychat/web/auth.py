@@ -1,11 +1,15 @@
 """Who is calling: bearer keys, tenants and roles."""
 
 import asyncio
+import fcntl
 import hashlib
 import hmac
 import logging
+import os
 import secrets
-from collections.abc import Collection, Sequence
+import stat
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -42,6 +46,7 @@ class Caller(msgspec.Struct, frozen=True):
     key: Key | None = None
 
 
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 KEYLESS = Caller(tenant="local", role="admin")
 
 
@@ -106,16 +111,29 @@ def add_key(path: Path, key: Key) -> None:
 
     Raises ``ConfigurationError`` where the file is broken or has that id already.
     """
-    keys = KeyFile(path).read() if path.exists() else []
-    lines = b"".join(msgspec.json.encode(entry) + b"\n" for entry in [*keys, key])
-    parse_keys(lines)
-    aside = path.with_name(f"{path.name}.new")
+    path = path.resolve()  # a link stays one
     try:
-        aside.write_bytes(lines)
-        aside.chmod(0o600)
-        aside.replace(path)
+        with _alone(path.parent):
+            keys = KeyFile(path).read() if path.exists() else []
+            lines = b"".join(msgspec.json.encode(entry) + b"\n" for entry in [*keys, key])
+            parse_keys(lines)
+            aside = path.with_name(f"{path.name}.new")
+            aside.write_bytes(lines)
+            aside.chmod(stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o600)
+            aside.replace(path)
     except OSError as error:
         raise ConfigurationError(f"the key file {path} cannot be written") from error
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Keep other processes that add keys here waiting. Raises ``OSError``."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 class KeyFile:
@@ -153,12 +171,23 @@ class KeyFile:
 
 
 class Authenticate:
-    """ASGI middleware: puts the ``Caller`` into the request's state, or answers 401."""
+    """ASGI middleware: puts the ``Caller`` into the request's state, or answers 401.
+
+    Without keys, any page in a browser on this machine could call. So a keyless service refuses
+    foreign origins, and unless *any_host*, names other than loopback's: a page whose name was
+    rebound to this machine sends no origin, but its own name as the host.
+    """
 
     def __init__(
-        self, app: ASGIApp, keyring: Keyring, open_paths: Collection[str], origins: Collection[str]
+        self,
+        app: ASGIApp,
+        keyring: Keyring,
+        open_paths: Collection[str],
+        origins: Collection[str],
+        *,
+        any_host: bool = False,
     ) -> None:
-        self._app, self._keyring = app, keyring
+        self._app, self._keyring, self._any_host = app, keyring, any_host
         self._open, self._origins = open_paths, origins
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -174,11 +203,23 @@ class Authenticate:
         await self._app(scope, receive, send)
 
     def _caller(self, headers: Headers) -> Caller:
-        origin = headers.get("origin")
-        if self._keyring.keyless and origin and origin not in self._origins:
-            # Without keys, any page in a browser on this machine could call otherwise.
-            raise Forbidden("requests from browser pages need YYCHAT_CORS_ORIGINS")
+        if len(headers.getlist("authorization")) > 1:  # a proxy may have checked another one
+            raise Unauthenticated("send one Authorization header")
+        if self._keyring.keyless:
+            self._check_local(headers)
         return self._keyring.caller(headers.get("authorization"))
+
+    def _check_local(self, headers: Headers) -> None:
+        origin = headers.get("origin")
+        if origin and origin not in self._origins:
+            raise Forbidden("requests from browser pages need YYCHAT_CORS_ORIGINS")
+        host = _without_port(headers.get("host", ""))
+        if not self._any_host and host not in LOOPBACK:
+            raise Forbidden("without keys, only localhost is answered")
+
+
+def _without_port(host: str) -> str:
+    return host.partition("]")[0].lstrip("[") if host.startswith("[") else host.partition(":")[0]
 
 
 def _digest(secret: str) -> str:

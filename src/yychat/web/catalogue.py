@@ -45,6 +45,8 @@ async def personality(request: Request) -> Response:
 async def tools(request: Request) -> Response:
     services = services_of(request)
     chosen = request.query_params.get("personality_id")
+    if chosen is not None:
+        services.personalities.get(chosen)  # also an empty one: it must not mean all tools
     return reply(ToolList(services.engine(None).get_available_tools(chosen)))
 
 

@@ -21,11 +21,11 @@ async def unless_gone(receive: Receive) -> AsyncIterator[None]:
     task = asyncio.current_task()
     assert task is not None
     watcher = asyncio.create_task(_disconnected(receive))
-    gone = False
+    inside, gone = True, False
 
     def interrupt(finished: asyncio.Task[None]) -> None:
         nonlocal gone
-        if not finished.cancelled():
+        if inside and not finished.cancelled():
             gone = True
             task.cancel()
 
@@ -37,7 +37,7 @@ async def unless_gone(receive: Receive) -> AsyncIterator[None]:
             raise ClientGone from None
         raise
     finally:
-        watcher.remove_done_callback(interrupt)
+        inside = False  # a callback that is due already can no longer be removed
         watcher.cancel()
 
 

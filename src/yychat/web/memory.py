@@ -1,5 +1,7 @@
 """What is remembered of a conversation or a user, and forgetting it."""
 
+from urllib.parse import unquote_to_bytes
+
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -13,6 +15,11 @@ from .services import caller_of, services_of
 
 
 async def conversation_memory(request: Request) -> Response:
+    """One route for its methods, so that a 405 lists them all."""
+    return await (_forget if request.method == "DELETE" else _remembered)(request)
+
+
+async def _remembered(request: Request) -> Response:
     """The newest memories of every engine, newest first."""
     limit = whole_number(request, "limit", 20, 1, 1000)
     owner = _owner(request)
@@ -23,7 +30,7 @@ async def conversation_memory(request: Request) -> Response:
     return reply(MemoryList([_view(record) for record in records[:limit]]))
 
 
-async def forget_conversation(request: Request) -> Response:
+async def _forget(request: Request) -> Response:
     owner = _owner(request)
     erased = 0
     for engine in services_of(request).engines.values():
@@ -34,6 +41,10 @@ async def forget_conversation(request: Request) -> Response:
 def _owner(request: Request) -> Owner:
     kind = one_of(request, "kind", "conversation", ("conversation", "user"))
     given = request.path_params["id"]
+    try:
+        unquote_to_bytes(request.scope["raw_path"]).decode()
+    except UnicodeDecodeError:  # the server has replaced what is wrong: another id
+        raise InvalidRequest("the id is not valid UTF-8", param="id") from None
     if len(given) > 4096:
         raise InvalidRequest("the id is longer than 4096 characters", param="id")
     return services_of(request).owners.owner(caller_of(request).tenant, kind, given)

@@ -4,14 +4,18 @@ import logging
 import re
 import traceback
 import uuid
+from collections.abc import Collection
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ..errors import YYChatError
+from ..errors import Draining, YYChatError
 from .problems import problem
+from .services import Lifecycle
 
 log = logging.getLogger(__name__)
+
+START_WITHIN = 15.0  # seconds that a request waits for the start to be over
 
 _GIVEN_ID = re.compile(r"\A[A-Za-z0-9._-]{1,128}\Z")
 
@@ -38,6 +42,23 @@ class RequestId:
             await send(message)
 
         await self._app(scope, receive, send_with_id)
+
+
+class UntilServing:
+    """Lets early requests wait for the rest of the start instead of failing them."""
+
+    def __init__(self, app: ASGIApp, lifecycle: Lifecycle, open_paths: Collection[str]) -> None:
+        self._app, self._lifecycle, self._open = app, lifecycle, open_paths
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        starting = self._lifecycle.phase == "starting"
+        if starting and scope["type"] == "http" and scope["path"] not in self._open:
+            try:
+                await self._lifecycle.serving(within=START_WITHIN)
+            except Draining as error:
+                await problem(error)(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
 
 
 class LastResort:

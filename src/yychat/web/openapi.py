@@ -33,7 +33,7 @@ class Operation(msgspec.Struct, frozen=True):
 
 
 def _in_path(name: str, meaning: str) -> dict[str, Any]:
-    schema = {"type": "string", "minLength": 1, "maxLength": 256, "pattern": r"^[^/?#\s]+$"}
+    schema = {"type": "string", "minLength": 1, "maxLength": 4096}
     return {
         "name": name,
         "in": "path",
@@ -128,7 +128,7 @@ def _document() -> bytes:
     structs: list[Struct] = [ErrorBody]
     for operation in OPERATIONS:
         structs += [operation.gives, *([operation.takes] if operation.takes else [])]
-    _, components = msgspec.json.schema_components(structs, ref_template=REF)
+    _, components = msgspec.json.schema_components(structs, schema_hook=_anything, ref_template=REF)
     paths: dict[str, dict[str, Any]] = {}
     for operation in OPERATIONS:
         paths.setdefault(operation.path, {})[operation.method] = _operation(operation)
@@ -148,9 +148,17 @@ def _document() -> bytes:
     return msgspec.json.encode(document)
 
 
+def _anything(kind: type) -> dict[str, Any]:
+    """The schema of ``object``, which stands for any JSON."""
+    if kind is not object:
+        raise NotImplementedError
+    return {"description": "Any JSON value."}
+
+
 def _operation(operation: Operation) -> dict[str, Any]:
+    words = operation.path.translate(str.maketrans("/", "_", "{}"))
     described: dict[str, Any] = {
-        "operationId": f"{operation.method}_{operation.path.strip('/').replace('/', '_')}",
+        "operationId": f"{operation.method}{words}",
         "summary": operation.summary,
         "responses": _responses(operation),
         "security": [] if operation.open else [{"key": []}],
@@ -167,8 +175,8 @@ def _responses(operation: Operation) -> dict[str, Any]:
     if operation.streams:
         content["text/event-stream"] = {"schema": {"type": "string"}}
     responses = {"200": {"description": operation.summary, "content": content}}
-    guarded = () if operation.open else (401, 403)
-    for status in (*operation.errors, *guarded, 500):
+    guarded = () if operation.open else (401, 403, 503)  # 503: it is still starting
+    for status in sorted({*operation.errors, *guarded, 500}):
         responses[str(status)] = {"description": MEANING[status], "content": _content(ErrorBody)}
     for status, struct in operation.also:
         responses[str(status)] = {"description": MEANING[status], "content": _content(struct)}

@@ -20,16 +20,17 @@ HANDLED = OWN_FIELDS | {"messages", "model", "stream"}
 
 _PLACE = re.compile(r"(?: - at `\$\.?(?P<path>.*)`)?\Z")
 _MISSING = re.compile(r"Object missing required field `(?P<name>[^`]+)`")
-_UNKNOWN = re.compile(r"Object contains unknown field `(?P<name>[^`]+)`")
+_UNKNOWN = re.compile(r"Object contains unknown field `(?P<name>[A-Za-z0-9_]{1,64})`")
 _fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _messages: msgspec.json.Decoder[list[msgspec.Raw]] = msgspec.json.Decoder(list[msgspec.Raw])
 _chat = msgspec.json.Decoder(ChatCompletionRequest)
 
 
 async def body_of(request: Request, most: int) -> bytes:
-    """The whole body. Raises ``BodyTooLarge`` as soon as that is known."""
+    """The whole body, as UTF-8. Raises ``BodyTooLarge`` as soon as that is known, and
+    ``InvalidRequest``."""
     declared = request.headers.get("content-length", "")
-    if declared.isdigit() and int(declared) > most:
+    if declared.isdecimal() and int(declared) > most:
         raise _too_large(most)
     pieces, size = [], 0
     try:
@@ -43,7 +44,18 @@ async def body_of(request: Request, most: int) -> bytes:
         raise InvalidRequest("the body did not arrive in time", code="body_timeout") from None
     except ClientDisconnect:
         raise ClientGone from None
-    return b"".join(pieces)
+    return _utf8(b"".join(pieces))
+
+
+def _utf8(body: bytes) -> bytes:
+    """*body* itself. The decoder looks into the strings it reads; others would pass upstream."""
+    if not body:
+        raise InvalidRequest("the body is empty; send JSON", code="invalid_json")
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        raise InvalidRequest("the body is not valid UTF-8", code="invalid_json") from None
+    return body
 
 
 def decoded(body: bytes, decoder: msgspec.json.Decoder[T]) -> T:
@@ -53,9 +65,13 @@ def decoded(body: bytes, decoder: msgspec.json.Decoder[T]) -> T:
     except msgspec.ValidationError as error:
         raise _invalid(str(error)) from None
     except RecursionError:
-        raise InvalidRequest("the body is nested too deeply", code="invalid_json") from None
+        raise too_deep() from None
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise InvalidRequest("the body is not valid JSON", code="invalid_json") from None
+
+
+def too_deep() -> InvalidRequest:
+    return InvalidRequest("the body is nested too deeply", code="invalid_json")
 
 
 class Defaults(msgspec.Struct, frozen=True):
@@ -121,7 +137,8 @@ def _check(message: Message, where: str) -> None:
 def _invalid(complaint: str) -> InvalidRequest:
     """A decoder's complaint, with the field as OpenAI names it and without the caller's values."""
     place = _PLACE.search(complaint)
-    path = (place["path"] if place else None) or ""
+    # "[...]" is some key of the caller's: the field is the object that has it.
+    path = ((place["path"] if place else None) or "").partition("[...]")[0]
     for pattern, what in ((_MISSING, "is required"), (_UNKNOWN, "is not a known field")):
         if named := pattern.match(complaint):
             param = f"{path}.{named['name']}".lstrip(".")

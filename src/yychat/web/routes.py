@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from starlette.convertors import Convertor, register_url_convertor
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -10,9 +11,25 @@ from starlette.routing import Route
 from ..errors import YYChatError
 from . import catalogue, chat, embeddings, health, memory, openapi
 from .hangup import ClientGone
-from .problems import on_error, on_http_exception
+from .problems import on_error, on_http_exception, problem
+from .requests import too_deep
 
 OPEN_PATHS = frozenset({"/healthz", "/readyz", "/openapi.json"})
+
+
+class _Id(Convertor[str]):
+    """A caller's id, whatever is in it: slashes and line ends as well."""
+
+    regex = "(?s:.+)"
+
+    def convert(self, value: str) -> str:
+        return value
+
+    def to_string(self, value: str) -> str:
+        return value
+
+
+register_url_convertor("id", _Id())
 
 ROUTES = [
     Route("/v1/chat/completions", chat.chat_completions, methods=["POST"]),
@@ -21,8 +38,9 @@ ROUTES = [
     Route("/v1/models/{model:path}", catalogue.model),
     Route("/v1/personalities", catalogue.personalities),
     Route("/v1/personalities/{personality}", catalogue.personality),
-    Route("/v1/conversations/{id}/memory", memory.conversation_memory),
-    Route("/v1/conversations/{id}/memory", memory.forget_conversation, methods=["DELETE"]),
+    Route(
+        "/v1/conversations/{id:id}/memory", memory.conversation_memory, methods=["GET", "DELETE"]
+    ),
     Route("/v1/tools", catalogue.tools),
     Route("/v1/tools/call", catalogue.call_tool, methods=["POST"]),
     Route("/healthz", health.healthz),
@@ -36,8 +54,15 @@ async def on_client_gone(_request: Request, _error: Exception) -> Response:
     return Response(status_code=499)
 
 
+async def on_recursion(_request: Request, _error: Exception) -> Response:
+    """Only callers' JSON nests without bound. What could just be read here may be too deep
+    further inside, where more of the stack is in use."""
+    return problem(too_deep())
+
+
 EXCEPTION_HANDLERS: dict[Any, Any] = {
     YYChatError: on_error,
     HTTPException: on_http_exception,
     ClientGone: on_client_gone,
+    RecursionError: on_recursion,
 }

@@ -1,13 +1,14 @@
 """What handlers work with: put together in app.py, carried in the request's state."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, cast
 
 from starlette.requests import HTTPConnection
 
 from ..engines.base import BaseEngine
-from ..errors import NotFound
+from ..errors import Draining, NotFound, YYChatError
 from ..owner import Owners
 from ..personalities.loader import Personalities
 from ..tools.registry import Registry
@@ -19,11 +20,32 @@ from .requests import Defaults
 Phase = Literal["starting", "serving", "draining"]
 
 
-@dataclass
 class Lifecycle:
-    """Where in its life this process is; readiness follows it."""
+    """Where in its life this process is; readiness follows it, and early requests wait for it."""
 
-    phase: Phase = "starting"
+    def __init__(self) -> None:
+        self.phase: Phase = "starting"
+        self.failure: YYChatError | None = None
+        self.stop: Callable[[], None] = lambda: None
+        self._ready = asyncio.Event()
+
+    def begin(self) -> None:
+        if self.phase == "starting":
+            self.phase = "serving"
+        self._ready.set()
+
+    def fail(self, error: YYChatError) -> None:
+        """The start went wrong after listening had begun: the process has to end."""
+        self.failure = error
+        self.stop()
+
+    async def serving(self, within: float) -> None:
+        """Wait until requests can be answered. Raises ``Draining``."""
+        try:
+            async with asyncio.timeout(within):
+                await self._ready.wait()
+        except TimeoutError:
+            raise Draining("the service is still starting", retry_after=1) from None
 
 
 @dataclass(frozen=True)

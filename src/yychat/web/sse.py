@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -14,6 +14,8 @@ from .hangup import ClientGone, unless_gone
 from .problems import body_of
 
 log = logging.getLogger(__name__)
+
+GRACE = 2.0  # seconds for the last event to leave; a client that does not read must not hold us
 
 
 class EventStream(Response):
@@ -51,20 +53,26 @@ class EventStream(Response):
 
     async def _send(self, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+        failure: YYChatError | None = None
         try:
             async with asyncio.timeout_at(self._ends):
                 await _body(send, self._first.data)
                 async for chunk in self._chunks:
                     await _body(send, chunk.data)
         except TimeoutError:
-            await self._fail(send, DeadlineExceeded("the answer took longer than allowed"))
+            failure = DeadlineExceeded("the answer took longer than allowed")
         except YYChatError as error:
-            await self._fail(send, error)
-        await _body(send, b"", more=False)
+            failure = error
+        await self._finish(send, failure)
 
-    async def _fail(self, send: Send, error: YYChatError) -> None:
-        log.warning("an answer failed in the middle: %s", error)
-        await _body(send, b"data: " + body_of(error) + b"\n\n")
+    async def _finish(self, send: Send, failure: YYChatError | None) -> None:
+        await self._chunks.aclose()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(GRACE):
+                if failure is not None:
+                    log.warning("an answer failed in the middle: %s", failure)
+                    await _body(send, b"data: " + body_of(failure) + b"\n\n")
+                await _body(send, b"", more=False)
 
 
 async def _body(send: Send, data: bytes, *, more: bool = True) -> None:

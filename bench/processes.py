@@ -1,0 +1,132 @@
+"""The processes under test: started, watched from outside (Linux), stopped by their own id."""
+
+import asyncio
+import os
+import re
+import socket
+import sys
+import tempfile
+import time
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from client import first_ok
+
+HERE = Path(__file__).parent
+START_WITHIN = 30.0  # seconds
+STOP_WITHIN = 30.0
+QUIET_WITHIN = 30.0
+RESTING = 0.01  # of a core: what a process without work may use
+LOOK = 0.05  # seconds between two looks at that
+_LISTENING = re.compile(rb"listening on http://127\.0\.0\.1:(\d+)")
+_RESIDENT = re.compile(r"^VmRSS:\s+(\d+) kB", re.MULTILINE)
+
+
+class Program:
+    """A process that listens at ``port`` since ``listening`` (CLOCK_MONOTONIC, nanoseconds)."""
+
+    def __init__(self, process: Process) -> None:
+        self._process = process
+        self.port = self.listening = 0
+
+    async def begin(self) -> None:
+        assert self._process.stdout is not None
+        async with asyncio.timeout(START_WITHIN):
+            async for line in self._process.stdout:
+                if found := _LISTENING.search(line):
+                    self.listening, self.port = time.monotonic_ns(), int(found[1])
+                    return
+        raise RuntimeError("the program ended before it listened")
+
+    def cpu(self) -> float:
+        """Seconds that all its threads have spent, in user and kernel, by the process's own clock
+        (clock_getcpuclockid(3)): /proc/PID/stat counts in hundredths."""
+        return time.clock_gettime((~self._process.pid << 3) | 2)
+
+    def resident(self) -> float:
+        """VmRSS of this process alone, in MB."""
+        found = _RESIDENT.search(Path(f"/proc/{self._process.pid}/status").read_text())
+        assert found is not None
+        return int(found[1]) * 1024 / 1e6
+
+    async def quiet(self) -> None:
+        """Wait until it has done what it does after its answers, such as storing turns."""
+        spent = 0.0
+        async with asyncio.timeout(QUIET_WITHIN):
+            while self.cpu() - spent > RESTING * LOOK:
+                spent = self.cpu()
+                await asyncio.sleep(LOOK)
+
+    async def stop(self) -> None:
+        with suppress(ProcessLookupError):
+            self._process.terminate()
+        try:
+            async with asyncio.timeout(STOP_WITHIN):
+                await self._process.wait()
+        except TimeoutError:
+            self._process.kill()
+            await self._process.wait()
+
+
+@asynccontextmanager
+async def spawned(*arguments: str, environment: Mapping[str, str]) -> AsyncIterator[Program]:
+    """A Python process with next to no environment of ours; it may not listen yet."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    program = Program(
+        await asyncio.create_subprocess_exec(
+            sys.executable, *arguments, env={**kept, **environment}, stdout=PIPE
+        )
+    )
+    try:
+        yield program
+    finally:
+        await program.stop()
+
+
+@asynccontextmanager
+async def service(port: int, **environment: str) -> AsyncIterator[Program]:
+    """A YYChat with a new, empty data folder; it may not listen yet."""
+    with tempfile.TemporaryDirectory(prefix="yychat-bench-") as data:
+        environment = {"YYCHAT_DATA_DIR": data, **environment}
+        command = ("-m", "yychat", "serve", "--port", str(port))
+        async with spawned(*command, environment=environment) as program:
+            yield program
+
+
+@asynccontextmanager
+async def upstream() -> AsyncIterator[Program]:
+    async with spawned(str(HERE / "upstream.py"), environment={}) as program:
+        await program.begin()
+        yield program
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A service before the scripted upstream, both ready."""
+
+    upstream: Program
+    service: Program
+
+
+@asynccontextmanager
+async def stage() -> AsyncIterator[Stage]:
+    async with upstream() as provider, service(0, **before(provider)) as yychat:
+        await yychat.begin()
+        async with asyncio.timeout(START_WITHIN):
+            await first_ok(yychat.port, "/readyz")
+        yield Stage(provider, yychat)
+
+
+def before(provider: Program) -> dict[str, str]:
+    """The settings of a service that asks *provider*."""
+    return {"OPENAI_BASE_URL": f"http://127.0.0.1:{provider.port}/v1", "OPENAI_API_KEY": "bench"}
+
+
+def free_port() -> int:
+    """One to be known before the service listens on it."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port

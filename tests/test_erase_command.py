@@ -1,0 +1,132 @@
+"""``yychat erase``: what an operator erases is gone, also from the memory of a running service."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from running import Service, Simulator, service
+
+LAMP = "say my lamp is crimson"
+QUESTION = "what is the colour of my lamp?"
+
+
+@pytest.fixture
+def yychat(data: Path, upstream: Simulator) -> Iterator[Service]:
+    """A service whose data an operator gets at."""
+    with service(data, OPENAI_BASE_URL=upstream.base_url, OPENAI_MODEL="simulated") as running:
+        yield running
+
+
+def erase(data: Path, *arguments: str, answer: str = "") -> "subprocess.CompletedProcess[str]":
+    kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    return subprocess.run(
+        [sys.executable, "-m", "yychat", "erase", *arguments],
+        env={**kept, "YYCHAT_DATA_DIR": str(data)},
+        input=answer,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def erased(data: Path, *arguments: str) -> str:
+    done = erase(data, *arguments, "--yes")
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def remembers(yychat: Service, upstream: Simulator, **whose: str) -> bool:
+    """Whether the model is told of the lamp, and whether it is listed; both or neither."""
+    kind, given_id = ("user", whose["user"]) if "user" in whose else ("conversation", "talk")
+    listed = yychat.http.get(f"/v1/conversations/{given_id}/memory", params={"kind": kind})
+    yychat.say(QUESTION, **whose)
+    told: list[Any] = upstream.last()["chat"]["body"]["messages"][:-1]
+    assert ("crimson" in listed.text) == ("crimson" in str(told))
+    return "crimson" in listed.text
+
+
+def test_a_users_memory_is_erased_while_the_service_runs(
+    yychat: Service, upstream: Simulator, data: Path
+) -> None:
+    for user in ("anna", "bob"):
+        yychat.say(LAMP, user=user)
+        assert remembers(yychat, upstream, user=user)  # its index is warm now
+    assert erased(data, "--tenant", "local", "--user", "anna") == "2 turns erased\n"
+    assert not remembers(yychat, upstream, user="anna")
+    assert remembers(yychat, upstream, user="bob")
+
+
+def test_a_conversation_is_erased_and_a_user_of_the_same_name_is_not(
+    yychat: Service, upstream: Simulator, data: Path
+) -> None:
+    yychat.say(LAMP, conversation_id="talk")
+    yychat.say(LAMP, user="talk")
+    assert remembers(yychat, upstream, conversation_id="talk")
+    erased(data, "--tenant", "local", "--conversation", "talk")
+    assert not remembers(yychat, upstream, conversation_id="talk")
+    assert remembers(yychat, upstream, user="talk")
+
+
+def test_a_tenant_is_erased_whole(yychat: Service, upstream: Simulator, data: Path) -> None:
+    yychat.say(LAMP, user="anna")
+    yychat.say(LAMP, conversation_id="talk")
+    assert remembers(yychat, upstream, user="anna")
+    assert erased(data, "--tenant", "local") == "3 turns erased\n"
+    assert not remembers(yychat, upstream, user="anna")
+    assert not remembers(yychat, upstream, conversation_id="talk")
+
+
+def test_what_is_said_after_an_erasure_is_remembered(
+    yychat: Service, upstream: Simulator, data: Path
+) -> None:
+    yychat.say("say my lamp is azure", user="anna")
+    erased(data, "--tenant", "local", "--user", "anna")
+    yychat.say(LAMP, user="anna")
+    assert remembers(yychat, upstream, user="anna")
+
+
+def test_turns_not_yet_delivered_are_erased_for_good(data: Path, upstream: Simulator) -> None:
+    upstream.faults(only="embeddings", hang_before_first_byte=True)
+    settings = {"OPENAI_BASE_URL": upstream.base_url, "OPENAI_MODEL": "simulated"}
+    with service(data, YYCHAT_EMBEDDING_MODEL="simulated", **settings) as yychat:
+        yychat.say(LAMP, user="anna")
+        assert erased(data, "--tenant", "local", "--user", "anna") == "1 turns erased\n"
+        upstream.reset()
+        assert not remembers(yychat, upstream, user="anna")
+
+
+def test_another_tenant_is_not_reached(yychat: Service, upstream: Simulator, data: Path) -> None:
+    yychat.say(LAMP, user="anna")
+    assert erased(data, "--tenant", "loca", "--user", "anna") == "0 turns erased\n"
+    assert erased(data, "--tenant", "other") == "0 turns erased\n"
+    assert remembers(yychat, upstream, user="anna")
+
+
+def test_it_asks_before_it_erases(yychat: Service, upstream: Simulator, data: Path) -> None:
+    yychat.say(LAMP, user="anna")
+    refused = erase(data, "--tenant", "local", answer="n\n")
+    assert refused.returncode != 0
+    assert "EVERYTHING" in refused.stdout
+    assert remembers(yychat, upstream, user="anna")
+    agreed = erase(data, "--tenant", "local", "--user", "anna", answer="y\n")
+    assert agreed.returncode == 0
+    assert not remembers(yychat, upstream, user="anna")
+
+
+def test_a_conversation_and_a_user_at_once_is_refused(data: Path) -> None:
+    refused = erase(data, "--tenant", "local", "--user", "a", "--conversation", "b", "--yes")
+    assert refused.returncode == 2
+    assert "either" in refused.stderr
+
+
+def test_a_folder_without_memory_is_said_to_be_one_and_stays_so(data: Path) -> None:
+    refused = erase(data, "--tenant", "local", "--yes")
+    assert refused.returncode == 1
+    assert refused.stderr == f"Error: there is no memory in {data} (YYCHAT_DATA_DIR)\n"
+    assert not data.exists()
