@@ -50,7 +50,7 @@ def client(running: Running, path: str, body: dict[str, Any]) -> Iterator[socket
     """A client that has sent its request, and leaves at the end of the block."""
     host, _, port = running.url.removeprefix("http://").partition(":")
     content = msgspec.json.encode(body)
-    head = f"POST {path} HTTP/1.1\r\nhost: x\r\ncontent-length: {len(content)}\r\n\r\n"
+    head = f"POST {path} HTTP/1.1\r\nhost: {host}\r\ncontent-length: {len(content)}\r\n\r\n"
     with socket.create_connection((host, int(port)), timeout=WITHIN) as connection:
         connection.sendall(head.encode() + content)
         yield connection
@@ -114,7 +114,7 @@ def test_leaving_during_embeddings_frees_the_upstream(yychat: Service, upstream:
 def test_leaving_in_the_middle_of_the_body_harms_nobody(yychat: Service) -> None:
     host, _, port = yychat.url.removeprefix("http://").partition(":")
     with socket.create_connection((host, int(port))) as connection:
-        connection.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\n")
+        connection.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nhost: 127.0.0.1\r\n")
         connection.sendall(b"content-length: 500\r\n\r\n{")
     assert yychat.say("say hello") == "hello"
 

@@ -173,10 +173,13 @@ async def test_a_write_whose_waiter_left_is_done_all_the_same(database: Database
     held, task = await hold(database)
     left = asyncio.create_task(database.write(note("left")))
     await asyncio.sleep(0)
+    stayed = asyncio.create_task(database.write(note("stayed", at=1.0)))
+    await asyncio.sleep(0)
     left.cancel()
     held.let_go()
     await task
-    assert await database.write(note("stayed", at=1.0)) == "stayed"
+    async with asyncio.timeout(10):
+        assert await stayed == "stayed"
     assert await erased(database) == ["left", "stayed"]
 
 

@@ -1,5 +1,6 @@
 """Streams: the upstream's bytes unchanged where they can be, and one true answer over rounds."""
 
+import asyncio
 from itertools import pairwise
 from typing import Any
 
@@ -9,8 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine_promises import over
 from fakes import (
     DONE,
+    HANG,
     Echo,
     Replay,
     answers,
@@ -22,6 +25,8 @@ from fakes import (
     event,
     events,
     said,
+    scripted_upstream,
+    stream,
     tools,
     usage,
     usage_event,
@@ -408,6 +413,27 @@ async def test_every_rounds_stream_is_closed() -> None:
     assert replay.closed == 2
 
 
+async def test_an_upstream_that_ends_a_moment_after_done_keeps_its_connection() -> None:
+    async with scripted_upstream() as server:
+        upstreams = over(server.base_url)
+        for _ in range(2):
+            ends = asyncio.Event()
+            server.script(stream(said("a") + DONE, ends))
+            asyncio.get_running_loop().call_later(0.01, ends.set)
+            await answers(upstreams, asked(stream=True))
+        await upstreams.close()
+    assert server.connections == 1
+
+
+async def test_an_upstream_that_does_not_end_after_done_is_left() -> None:
+    async with scripted_upstream() as server, asyncio.timeout(5):
+        server.script(stream(said("a") + DONE, HANG))
+        upstreams = over(server.base_url)
+        assert wire(await answers(upstreams, asked(stream=True))) == said("a") + DONE
+        await server.left.wait()
+        await upstreams.close()
+
+
 # The client's own tools in a stream
 
 
@@ -518,9 +544,9 @@ async def accumulated(yychat: Service, text: str, **fields: Any) -> Any:
         sdk,
         sdk.chat.completions.stream(
             model="simulated", messages=[{"role": "user", "content": text}], **fields
-        ) as stream,
+        ) as events_,
     ):
-        return await stream.get_final_completion()
+        return await events_.get_final_completion()
 
 
 @pytest.mark.parametrize("faults", FAULTS, ids=lambda faults: "+".join(faults) or "no fault")

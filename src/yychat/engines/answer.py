@@ -9,7 +9,7 @@ summed.
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing, suppress
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 from msgspec.structs import asdict
@@ -195,12 +195,19 @@ class _Opening:
         return data
 
 
-class _Heard(NamedTuple):
+class _Heard:
     """What a network read has for the client, and whether that brings tokens or the end."""
 
-    events: list[bytes]
-    tokens: bool = False
-    finish: bool = False
+    __slots__ = ("events", "finish", "tokens")
+
+    def __init__(self) -> None:
+        self.events: list[bytes] = []
+        self.tokens = self.finish = False
+
+    def add(self, event: bytes, *, tokens: bool = False, finish: bool = False) -> None:
+        self.events.append(event)
+        self.tokens = self.tokens or tokens
+        self.finish = self.finish or finish
 
 
 class _Round:
@@ -230,24 +237,20 @@ class _Round:
     def read(self, data: bytes) -> _Heard:
         """What to pass on out of a network read. What fails in it is told by the next ``check``,
         after what came before the failure."""
-        passed: list[_Heard] = []
+        passed = _Heard()
         try:
             for raw in self._splitter.feed(data):
                 content = payload(raw)
                 if content is None:
-                    passed.append(_Heard([raw]))  # a comment: it keeps connections alive
+                    passed.add(raw)  # a comment: it keeps the connection alive on both sides
                 elif content.strip() == b"[DONE]":
                     self.done = raw
                     break
                 else:
-                    passed.append(self._hear(read_event(content), raw, content))
+                    self._hear(read_event(content), raw, content, passed)
         except UpstreamError as error:
             self._failure = error
-        return _Heard(
-            [event for heard in passed for event in heard.events],
-            tokens=any(heard.tokens for heard in passed),
-            finish=any(heard.finish for heard in passed),
-        )
+        return passed
 
     def check(self) -> None:
         if self._failure is not None:
@@ -258,8 +261,8 @@ class _Round:
         if not self.done and self.finish_reason is None:
             raise UpstreamProtocolError("the upstream broke off its answer")
 
-    def _hear(self, heard: StreamEvent, raw: bytes, content: bytes) -> _Heard:
-        """Keep account of an event; what to pass on of it."""
+    def _hear(self, heard: StreamEvent, raw: bytes, content: bytes, passed: _Heard) -> None:
+        """Keep account of an event, and pass on what the client is to see of it."""
         if heard.error is not None:
             raise UpstreamFailed("the upstream failed while answering")
         self.first = self.first or heard
@@ -267,19 +270,25 @@ class _Round:
         if heard.usage is not None:
             self.usage = heard.usage
         if not heard.choices:
-            if heard.usage is not None:
-                self.usage_event = raw
-                return _Heard([])
-            return _Heard([raw] if self._earlier is None else [])
+            self._hear_aside(heard, raw, passed)
+            return
+        tokens = finish = calling = False
         for choice in heard.choices:
             self._note(choice)
-        if not self._untouched(heard):
-            return self._rewritten(raw, read_object(content))
-        return _Heard(
-            [raw],
-            tokens=any(choice.delta.speaks for choice in heard.choices),
-            finish=any(choice.finish_reason for choice in heard.choices),
-        )
+            tokens = tokens or choice.delta.speaks
+            finish = finish or bool(choice.finish_reason)
+            calling = calling or bool(choice.delta.tool_calls)
+        if self._untouched(calling, finish):
+            passed.add(raw, tokens=tokens, finish=finish)
+        else:
+            self._rewrite(raw, read_object(content), passed)
+
+    def _hear_aside(self, heard: StreamEvent, raw: bytes, passed: _Heard) -> None:
+        """An event without choices: the usage, or a provider's own."""
+        if heard.usage is not None:
+            self.usage_event = raw
+        elif self._earlier is None:
+            passed.add(raw)
 
     def _note(self, choice: StreamChoice) -> None:
         if choice.index == 0:
@@ -287,27 +296,22 @@ class _Round:
                 self._text.append(choice.delta.content)
             self.finish_reason = choice.finish_reason or self.finish_reason
 
-    def _untouched(self, heard: StreamEvent) -> bool:
-        """There is nothing in it that could have to change."""
+    def _untouched(self, calling: bool, finish: bool) -> bool:
+        """There is nothing in an event that could have to change."""
         if self._earlier is not None:
             return False
-        if self._book is None:
-            return True
-        calling = any(choice.delta.tool_calls for choice in heard.choices)
-        finishing = any(choice.finish_reason for choice in heard.choices)
-        return not calling and not (finishing and self._book.ours)
+        return self._book is None or not (calling or (finish and self._book.ours))
 
-    def _rewritten(self, raw: bytes, wire: dict[str, Any]) -> _Heard:
+    def _rewrite(self, raw: bytes, wire: dict[str, Any], passed: _Heard) -> None:
         choice = wire["choices"][0]
         delta = choice["delta"] = choice.get("delta") or {}
         changed = [self._as_first(wire, delta), self._without_ours(delta), self._unfinished(choice)]
         finish = bool(choice.get("finish_reason"))
         tokens = any(value for name, value in delta.items() if name != "role")
         if not any(changed):
-            return _Heard([raw], tokens, finish)
-        if not (finish or tokens or delta.get("role")):
-            return _Heard([])
-        return _Heard([event(msgspec.json.encode(wire))], tokens, finish)
+            passed.add(raw, tokens=tokens, finish=finish)
+        elif finish or tokens or delta.get("role"):
+            passed.add(event(msgspec.json.encode(wire)), tokens=tokens, finish=finish)
 
     def _as_first(self, wire: dict[str, Any], delta: dict[str, Any]) -> bool:
         """Make an event of a later round one of the first; whether it is one of a later round."""

@@ -165,7 +165,7 @@ class _Shelf:
 
     def drop(self, key: str) -> None:
         warm = self._warm.pop(key, None)
-        self.held -= warm.weight if warm else 0
+        self.held -= warm.weight if warm is not None else 0  # an empty one is falsy
 
 
 class _Warm:
