@@ -138,9 +138,13 @@ def new_key(key_id: str, tenant: str, role: Any, path: Path | None) -> None:
 @_plainly
 def erase(tenant: str, conversation: str | None, user: str | None, *, yes: bool) -> None:
     """Erase what is remembered of a tenant, a conversation or a user, for good."""
-    if conversation and user:
+    if conversation is not None and user is not None:
         raise click.UsageError("either --conversation or --user")
-    what = "a conversation" if conversation else "a user" if user else "EVERYTHING"
+    if "" in (tenant, conversation, user):
+        # An empty variable of a script must not turn one user's erasure into everybody's.
+        raise click.UsageError("an empty name names nobody")
+    everything = conversation is None and user is None
+    what = "EVERYTHING" if everything else "a user" if conversation is None else "a conversation"
     if not yes:
         click.confirm(f"Erase {what} of tenant {tenant}?", abort=True)
     settings = Settings.from_environment(os.environ)
@@ -158,11 +162,13 @@ async def _erase(
     database = open_database(settings)
     try:
         turns = SqliteTurns(database)
-        if conversation or user:
-            kind: Any = "conversation" if conversation else "user"
-            owner = owners_of(settings).owner(tenant, kind, conversation or user or "")
-            return await turns.erase(owner)
-        return await turns.erase_tenant(tenant)
+        if conversation is not None:
+            owner = owners_of(settings, create=False).owner(tenant, "conversation", conversation)
+        elif user is not None:
+            owner = owners_of(settings, create=False).owner(tenant, "user", user)
+        else:
+            return await turns.erase_tenant(tenant)
+        return await turns.erase(owner)
     finally:
         database.close()
 
