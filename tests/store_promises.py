@@ -55,6 +55,13 @@ class StorePromises:
         look = await store.look(owner(), epoch=0, after=0)
         assert [seen.vectors for seen in look.turns] == [vectors]
 
+    async def test_what_is_too_old_expires_and_the_rest_stays(self, store: TurnStore) -> None:
+        old, new = turn(at=100.0), turn(at=200.0)
+        for each in (old, new):
+            await store.append(owner(), each, None, keep=KEEP)
+        assert await store.expire(before=200.0) == 1
+        assert await store.newest(owner(), 10) == [new]
+
     async def test_storing_a_turn_twice_is_storing_it_once(self, store: TurnStore) -> None:
         stored = turn()
         for _ in range(2):

@@ -130,3 +130,21 @@ def test_a_folder_without_memory_is_said_to_be_one_and_stays_so(data: Path) -> N
     assert refused.returncode == 1
     assert refused.stderr == f"Error: there is no memory in {data} (YYCHAT_DATA_DIR)\n"
     assert not data.exists()
+
+
+@pytest.mark.parametrize("option", ["--tenant", "--conversation", "--user"])
+def test_an_empty_name_erases_nothing(data: Path, option: str) -> None:
+    """An empty variable of a script must not turn one user's erasure into everybody's."""
+    given = {"--tenant": "acme", "--conversation": "c", option: ""}
+    if option == "--user":
+        del given["--conversation"]
+    words = [word for pair in given.items() for word in pair]
+    done = subprocess.run(
+        [sys.executable, "-m", "yychat", "erase", *words, "--yes"],
+        env={"YYCHAT_DATA_DIR": str(data)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "empty" in done.stderr

@@ -9,9 +9,10 @@ import importlib
 import logging
 import os
 import socket
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
@@ -41,7 +42,7 @@ from .upstream.models import ModelCatalogue
 from .upstream.resilience import Backoff
 from .upstream.router import Upstreams
 from .web.auth import Authenticate, KeyFile, Keyring, parse_keys
-from .web.middleware import LastResort, RequestId, UntilServing
+from .web.middleware import LastResort, RequestId, UntilServing, place_of
 from .web.requests import Defaults
 from .web.routes import EXCEPTION_HANDLERS, OPEN_PATHS, ROUTES
 from .web.services import Lifecycle, Services
@@ -52,6 +53,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+Work = Callable[[], Coroutine[Any, Any, None]]
+
 EXPOSED = [
     "x-request-id",
     "x-yychat-engine",
@@ -61,6 +64,7 @@ EXPOSED = [
     "retry-after",
 ]
 OPENAI = "https://api.openai.com/v1"
+RESTART_AFTER = 1.0  # seconds until background work that a bug ended begins again
 FLUSH_WITHIN = 5.0  # seconds for the outbox at shutdown; what is left waits for the next start
 
 
@@ -105,7 +109,7 @@ def create_app(settings: Settings, lifecycle: Lifecycle | None = None) -> Starle
         async with AsyncExitStack() as stack:
             services = await _services(settings, base, lifecycle, stack)
             if base.key_file:
-                await _background(stack, base.key_file.follow(base.keyring))
+                _background(stack, partial(base.key_file.follow, base.keyring))
             yield {"services": services}
 
     origins = settings.cors_origins
@@ -156,10 +160,11 @@ def open_database(settings: Settings) -> Database:
     return Database(settings.data_dir / "yychat.db", synchronous=settings.sqlite_sync)
 
 
-def owners_of(settings: Settings) -> Owners:
-    """Raises ``ConfigurationError``."""
+def owners_of(settings: Settings, *, create: bool = True) -> Owners:
+    """With *create*, a data folder without a secret gets one. Raises ``ConfigurationError``."""
     given = settings.owner_secret_file
-    secret = owner_secret(given or settings.data_dir / "owner.secret", create=given is None)
+    path = given or settings.data_dir / "owner.secret"
+    secret = owner_secret(path, create=create and given is None)
     return Owners(secret)
 
 
@@ -172,15 +177,17 @@ async def _services(
     child = await SimulatorChild.start() if simulated(settings) else None
     if child:
         stack.push_async_callback(child.stop)
-    await _background(stack, _connect(settings, base.endpoints, upstreams, child, lifecycle))
+    _background(stack, partial(_connect, settings, base.endpoints, upstreams, child, lifecycle))
 
     memory = NativeMemory(
         SqliteTurns(base.database),
         embedder=_embedder(settings, upstreams),
         keep=settings.memory_turns,
+        days=settings.memory_days,
     )
-    outbox = await _outbox(SqliteOutbox(base.database), memory, stack)
-    await _background(stack, base.personalities.watch())
+    outbox = _outbox(SqliteOutbox(base.database), memory, stack)
+    _background(stack, memory.tidy)
+    _background(stack, base.personalities.watch)
     if base.poster:
         stack.push_async_callback(base.poster.close)
     tools = Registry(base.tools, timeout=settings.tool_timeout)
@@ -283,12 +290,12 @@ def _embedder(settings: Settings, upstreams: Upstreams) -> UpstreamEmbedder | No
     return UpstreamEmbedder(model, lambda asked: upstreams.post("/embeddings", model, asked))
 
 
-async def _outbox(store: SqliteOutbox, memory: NativeMemory, stack: AsyncExitStack) -> Woken:
+def _outbox(store: SqliteOutbox, memory: NativeMemory, stack: AsyncExitStack) -> Woken:
     worker = OutboxWorker(
         store, {memory.name: memory}, name=f"{socket.gethostname()}:{os.getpid()}"
     )
     stack.push_async_callback(worker.flush, FLUSH_WITHIN)
-    await _background(stack, worker.run())
+    _background(stack, worker.run)
     return Woken(store, worker.wake)
 
 
@@ -323,12 +330,29 @@ def _options(settings: Settings) -> Options:
     )
 
 
-async def _background(stack: AsyncExitStack, work: Coroutine[Any, Any, None]) -> None:
-    """Run *work* beside the service until the stack ends."""
-    task = asyncio.create_task(work)
+def _background(stack: AsyncExitStack, work: Work) -> None:
+    """Run *work* beside the service until the stack ends. Where a bug ends it, say so and begin
+    again: a dead outbox worker would be noticed by its backlog only."""
+    loop = asyncio.get_running_loop()
+    running: list[asyncio.Task[None]] = []
+    pending: list[asyncio.TimerHandle] = []
+
+    def begin() -> None:
+        task = loop.create_task(work())
+        task.add_done_callback(mourn)
+        running[:] = [task]
+
+    def mourn(task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("a bug in the background: %s", place_of(error))
+            pending[:] = [loop.call_later(RESTART_AFTER, begin)]
 
     async def stop() -> None:
-        task.cancel()
-        await asyncio.wait([task])
+        for timer in pending:
+            timer.cancel()
+        for task in running:
+            task.cancel()
+            await asyncio.wait([task])
 
+    begin()
     stack.push_async_callback(stop)

@@ -153,6 +153,9 @@ class Settings(BaseModel):
     memory_turns: int = _field(
         "YYCHAT_MEMORY_TURNS", 5_000, "Turns kept per owner; the oldest go first.", ge=1
     )
+    memory_days: int = _field(
+        "YYCHAT_MEMORY_DAYS", 0, "Days a turn is kept; 0 keeps it for good.", ge=0
+    )
     embedding_model: str | None = _field(
         "YYCHAT_EMBEDDING_MODEL", None, "Model for recall by meaning, beside recall by words."
     )

@@ -39,6 +39,7 @@ MIGRATIONS: Sequence[str] = (
     );
     CREATE INDEX turns_by_owner ON turns (owner, seq);
     CREATE INDEX turns_by_tenant ON turns (tenant);
+    CREATE INDEX turns_by_age ON turns (at);
     CREATE TABLE erasures (
         owner  TEXT PRIMARY KEY,
         tenant TEXT NOT NULL,
@@ -139,6 +140,7 @@ class Database:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute(f"PRAGMA synchronous = {self._synchronous}")
             connection.execute("PRAGMA cache_size = -4096")
+            connection.execute("PRAGMA secure_delete = ON")  # erased is erased
             return connection
 
     def _read(self, work: Work[T]) -> T:

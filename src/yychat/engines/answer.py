@@ -131,7 +131,7 @@ class _Conversation:
     def _stream_options(self) -> dict[str, Any]:
         """Usage is always asked for: it is counted, and held back from those who did not ask."""
         given = self._request.fields.get("stream_options")
-        options = msgspec.json.decode(given, type=dict[str, Any] | None) if given else None
+        options = msgspec.json.decode(given, type=dict[str, msgspec.Raw] | None) if given else None
         return {**(options or {}), "include_usage": True}
 
     def _count(self, usage: Usage | None) -> None:

@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeVar
 
 import numpy as np
 
-from ..errors import UpstreamError
+from ..errors import StoreError, UpstreamError
 from ..owner import Owner
 from .base import Recollection, Record, Turn
 from .embedder import Embedder, Vector
@@ -41,11 +41,13 @@ class NativeMemory:
         embedder: Embedder | None = None,
         embed_within: float = 0.2,
         keep: int = 5_000,
+        days: int = 0,
         documents: int = 200_000,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._store, self._embedder, self._embed_within = store, embedder, embed_within
         self._keep, self._clock = keep, clock
+        self._age = days * 86_400.0 or None
         self._shelf = _Shelf(documents)
         self._running: set[asyncio.Task[Any]] = set()
 
@@ -73,6 +75,15 @@ class NativeMemory:
         self._shelf.drop(owner.key)
         return await self._store.erase(owner)
 
+    async def tidy(self, every: float = 3_600.0) -> None:
+        """Let turns go that are older than *days*, now and then; until cancelled."""
+        while self._age is not None:
+            try:
+                await self._store.expire(self._clock() - self._age)
+            except StoreError as error:
+                log.warning("old turns stay for now: %s", error)
+            await asyncio.sleep(every)
+
     async def _search(
         self, owner: Owner, query: str, limit: int, embedding: asyncio.Task[Vector | None] | None
     ) -> Recollection:
@@ -81,8 +92,11 @@ class NativeMemory:
             look = await self._store.look(owner, epoch=warm.epoch, after=warm.seq)
             await self._extend(warm, look)
         vector = await embedding if embedding else None
+        now = self._clock()
         async with warm.lock:
-            return warm.search(query, limit, vector, self._clock())
+            if self._age is not None:
+                warm.forget_before(now - self._age)
+            return warm.search(query, limit, vector, now)
 
     async def _extend(self, warm: "_Warm", look: Look) -> None:
         if len(look.turns) > INLINE:
@@ -198,11 +212,22 @@ class _Warm:
     def forget_beyond(self, turns: int) -> None:
         """Let the oldest go, in strides, so that forgetting stays cheap."""
         while len(self._known) > turns + turns // 8:
-            oldest = next(iter(self._known))
-            positions = self._known.pop(oldest)
-            self._index.forget_oldest(len(positions))
-            for position in positions:
-                del self._documents[position]
+            self._forget_oldest()
+
+    def forget_before(self, at: float) -> None:
+        """Let turns go that were answered before *at*."""
+        while self._known and self._oldest_at() < at:
+            self._forget_oldest()
+
+    def _oldest_at(self) -> float:
+        positions = next(iter(self._known.values()))
+        return self._documents[positions[0]][0].at if positions else 0.0
+
+    def _forget_oldest(self) -> None:
+        positions = self._known.pop(next(iter(self._known)))
+        self._index.forget_oldest(len(positions))
+        for position in positions:
+            del self._documents[position]
 
     def _clear(self, epoch: int) -> None:
         self.epoch, self.seq = epoch, 0

@@ -45,6 +45,10 @@ class TurnStore(Protocol):
         last erasure is dropped."""
         ...
 
+    async def expire(self, before: float) -> int:
+        """Delete turns answered before *before* (Unix time), everybody's; how many."""
+        ...
+
     async def newest(self, owner: Owner, limit: int) -> list[Turn]:
         """The newest turns, newest first, those in the outbox included."""
         ...

@@ -16,6 +16,7 @@ from .turns import Look, StoredTurn, Vectors
 
 KIND = "native"
 TRIM_EVERY = 8  # turns, on average; an owner may exceed its bound by a few times as many
+STRIDE = 500  # turns that expire in one transaction
 COLUMNS = "seq, id, at, user, assistant, engine, vectors"
 
 
@@ -30,6 +31,14 @@ class SqliteTurns:
 
     async def append(self, owner: Owner, turn: Turn, vectors: Vectors | None, *, keep: int) -> None:
         await self._database.write(lambda c: _append(c, owner, turn, vectors, keep))
+
+    async def expire(self, before: float) -> int:
+        expired = 0
+        while True:  # in strides: a writer that has long work lets answers wait
+            gone = await self._database.write(lambda c: _expire(c, before))
+            expired += gone
+            if gone < STRIDE:
+                return expired
 
     async def newest(self, owner: Owner, limit: int) -> list[Turn]:
         return await self._database.read(lambda c: _newest(c, owner, limit))
@@ -56,6 +65,13 @@ def _look(connection: sqlite3.Connection, owner: Owner, epoch: int, after: int) 
     finally:
         connection.execute("COMMIT")
     return Look(epoch=current, turns=turns + waiting)
+
+
+def _expire(connection: sqlite3.Connection, before: float) -> int:
+    return connection.execute(
+        "DELETE FROM turns WHERE seq IN (SELECT seq FROM turns WHERE at < ? LIMIT ?)",
+        (before, STRIDE),
+    ).rowcount
 
 
 def _epoch(connection: sqlite3.Connection, owner: Owner) -> int:

@@ -5,6 +5,7 @@ every message. tests/test_upstream_contract.py holds what is relied on here.
 """
 
 import asyncio
+import logging
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import aclosing, asynccontextmanager, contextmanager
@@ -18,6 +19,8 @@ import openai
 from .. import errors
 from .config import Endpoint
 from .resilience import Breaker
+
+log = logging.getLogger(__name__)
 
 _IDENTIFIER = re.compile(r"[A-Za-z0-9_.\-\[\]]{1,96}\Z")
 _HEADERS = {"Content-Type": "application/json"}
@@ -132,6 +135,16 @@ class Upstream:
     @contextmanager
     def _judged(self) -> Iterator[None]:
         """Translate what goes wrong, and let the breaker know how it went."""
+        before = self.breaker.state
+        try:
+            with self._told():
+                yield
+        finally:
+            if self.breaker.state != before:
+                log.warning("upstream %s: breaker %s", self.name, self.breaker.state)
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
         try:
             with translated():
                 yield
@@ -141,7 +154,9 @@ class Upstream:
         except errors.UpstreamRateLimited as error:
             self.breaker.limited(error.retry_after)
             raise
-        except errors.UpstreamError:
+        except errors.UpstreamError as error:
+            if self.breaker.state == "closed" and not self.breaker.cooling:
+                log.warning("upstream %s: %s", self.name, error)  # the first of a row
             self.breaker.failed()
             raise
         self.breaker.succeeded()
@@ -194,8 +209,10 @@ def _from_status(error: openai.APIStatusError) -> errors.UpstreamError:
         )
     if status in (401, 402, 403):
         return errors.UpstreamAuthFailed("the upstream does not accept this service's credentials")
-    if status == 404 and body:
+    if status == 404 and body.keys() & {"code", "message"}:  # not that of a wrong base URL
         return errors.UpstreamModelUnknown("the upstream does not know this model", param="model")
+    if status == 404:
+        return errors.UpstreamProtocolError("there is no chat API at the upstream's base URL")
     if status == 429:
         return errors.UpstreamRateLimited(
             "the upstream is limiting requests", retry_after=_retry_after(error.response) or 1

@@ -79,13 +79,13 @@ class LastResort:
         try:
             await self._app(scope, receive, noticing)
         except Exception as error:  # noqa: BLE001 - this is the last resort
-            log.error("a bug: %s at %s", type(error).__name__, _place(error))  # noqa: TRY400
+            log.error("a bug: %s", place_of(error))  # noqa: TRY400
             if scope["type"] == "http" and not started:
                 await problem(YYChatError("something went wrong here"))(scope, receive, send)
 
 
-def _place(error: Exception) -> str:
+def place_of(error: BaseException) -> str:
+    """The type of an exception and where it came from; never its text."""
     frames = traceback.extract_tb(error.__traceback__)[-4:]
-    return " < ".join(
-        f"{f.filename.rpartition('/')[2]}:{f.lineno} {f.name}" for f in reversed(frames)
-    )
+    places = (f"{f.filename.rpartition('/')[2]}:{f.lineno} {f.name}" for f in reversed(frames))
+    return f"{type(error).__name__} at {' < '.join(places)}"
