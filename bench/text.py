@@ -32,11 +32,11 @@ def chat(messages: Sequence[dict[str, str]], **fields: Any) -> bytes:
 
 def post(path: str, body: bytes) -> bytes:
     head = (
-        f"POST {path} HTTP/1.1\r\nhost: bench\r\n"
+        f"POST {path} HTTP/1.1\r\nhost: localhost\r\n"
         f"content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
     )
     return head.encode() + body
 
 
 def get(path: str) -> bytes:
-    return f"GET {path} HTTP/1.1\r\nhost: bench\r\n\r\n".encode()
+    return f"GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n".encode()

@@ -55,6 +55,18 @@ class StorePromises:
         look = await store.look(owner(), epoch=0, after=0)
         assert [seen.vectors for seen in look.turns] == [vectors]
 
+    async def test_a_look_is_spared_the_waiting_turns_it_has_seen(
+        self, store: TurnStore, outbox: Outbox
+    ) -> None:
+        seen, new = turn(), turn()
+        await outbox.put(job(seen))
+        first = await store.look(owner(), epoch=0, after=0)
+        await outbox.put(job(new))
+        second = await store.look(owner(), epoch=first.epoch, after=0, mark=first.mark)
+        assert new in [found.turn for found in second.turns]
+        third = await store.look(owner(), epoch=second.epoch, after=0, mark=second.mark)
+        assert list(third.turns) == []
+
     async def test_what_is_too_old_expires_and_the_rest_stays(self, store: TurnStore) -> None:
         old, new = turn(at=100.0), turn(at=200.0)
         for each in (old, new):

@@ -65,6 +65,7 @@ EXPOSED = [
 ]
 OPENAI = "https://api.openai.com/v1"
 RESTART_AFTER = 1.0  # seconds until background work that a bug ended begins again
+GATHER = 0.1  # seconds; turns are recalled from the outbox meanwhile
 FLUSH_WITHIN = 5.0  # seconds for the outbox at shutdown; what is left waits for the next start
 
 
@@ -292,7 +293,7 @@ def _embedder(settings: Settings, upstreams: Upstreams) -> UpstreamEmbedder | No
 
 def _outbox(store: SqliteOutbox, memory: NativeMemory, stack: AsyncExitStack) -> Woken:
     worker = OutboxWorker(
-        store, {memory.name: memory}, name=f"{socket.gethostname()}:{os.getpid()}"
+        store, {memory.name: memory}, name=f"{socket.gethostname()}:{os.getpid()}", gather=GATHER
     )
     stack.push_async_callback(worker.flush, FLUSH_WITHIN)
     _background(stack, worker.run)

@@ -59,6 +59,7 @@ def serve(settings: Settings, app: object, lifecycle: Lifecycle, greeting: str) 
         access_log=False,
         log_config=None,
         server_header=False,
+        proxy_headers=False,  # nothing here asks for the client's address or scheme
         timeout_keep_alive=75,
         timeout_graceful_shutdown=settings.shutdown_seconds,
     )

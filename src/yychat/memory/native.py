@@ -89,7 +89,7 @@ class NativeMemory:
     ) -> Recollection:
         warm = self._warm(owner)
         async with warm.lock:
-            look = await self._store.look(owner, epoch=warm.epoch, after=warm.seq)
+            look = await self._store.look(owner, **warm.reached)
             await self._extend(warm, look)
         vector = await embedding if embedding else None
         now = self._clock()
@@ -199,6 +199,12 @@ class _Warm:
             self._clear(look.epoch)
         for stored in look.turns:
             self._add(stored)
+        self._mark = look.mark
+
+    @property
+    def reached(self) -> dict[str, int]:
+        """How far the last look went: what the next one has to say to the store."""
+        return {"epoch": self.epoch, "after": self.seq, "mark": self._mark}
 
     def search(self, query: str, limit: int, vector: Vector | None, now: float) -> Recollection:
         hits = self._index.search(query, limit, vector=vector, now=now)
@@ -230,7 +236,7 @@ class _Warm:
             del self._documents[position]
 
     def _clear(self, epoch: int) -> None:
-        self.epoch, self.seq = epoch, 0
+        self.epoch, self.seq, self._mark = epoch, 0, 0
         self._index = Index()
         self._known: dict[str, list[int]] = {}  # turn id -> positions in the index
         self._documents: dict[int, tuple[Turn, Speaker]] = {}

@@ -97,6 +97,7 @@ class Woken:
 class OutboxWorker:
     """Takes jobs from an outbox to the memories they are for.
 
+    Once woken it lets jobs gather for *gather* seconds: a batch costs little more than one.
     Failures are retried with jittered, growing pauses; after *attempts* of them a job is buried.
     """
 
@@ -109,10 +110,12 @@ class OutboxWorker:
         attempts: int = 12,
         lease: float = 30.0,
         poll: float = 1.0,
+        gather: float = 0.0,
         batch: int = 64,
     ) -> None:
         self._outbox, self._memories, self._name = outbox, memories, name
         self._attempts, self._lease, self._poll, self._batch = attempts, lease, poll, batch
+        self._gather = gather
         self._wake = asyncio.Event()
 
     def wake(self) -> None:
@@ -196,6 +199,7 @@ class OutboxWorker:
                 await self._wake.wait()
         except TimeoutError:
             return
+        await asyncio.sleep(self._gather)
 
 
 @asynccontextmanager

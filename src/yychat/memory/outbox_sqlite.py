@@ -96,12 +96,16 @@ class SqliteOutbox:
         return Backlog(pending=waiting, dead=dead, oldest_seconds=age)
 
 
-def pending_turns(connection: sqlite3.Connection, owner: Owner, kind: str) -> list[Turn]:
-    """The turns of *owner* that have not reached the memory *kind* yet, dead ones included."""
+def pending_turns(
+    connection: sqlite3.Connection, owner: Owner, kind: str, after: int = 0
+) -> list[tuple[int, Turn]]:
+    """The turns of *owner* that have not reached the memory *kind* yet, dead ones included, with
+    their places in the outbox; only those behind place *after*."""
     rows = connection.execute(
-        "SELECT turn FROM outbox WHERE owner = ? AND kind = ? ORDER BY seq", (owner.key, kind)
+        "SELECT seq, turn FROM outbox WHERE owner = ? AND seq > ? AND kind = ? ORDER BY seq",
+        (owner.key, after, kind),
     )
-    return [msgspec.msgpack.decode(row[0], type=Turn) for row in rows]
+    return [(seq, msgspec.msgpack.decode(turn, type=Turn)) for seq, turn in rows]
 
 
 def _any_due(connection: sqlite3.Connection, worker: str, now: float) -> bool:

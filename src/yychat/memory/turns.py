@@ -26,18 +26,23 @@ class StoredTurn(msgspec.Struct, frozen=True):
 
 
 class Look(msgspec.Struct, frozen=True):
-    """What is new since the last look. Another ``epoch`` means an erasure: start over."""
+    """What is new since the last look. Another ``epoch`` means an erasure: start over.
+
+    ``mark`` is the store's own note of how far this look reached beyond the stored turns; the
+    next look gives it back and is spared what it saw.
+    """
 
     epoch: int
     turns: Sequence[StoredTurn]
+    mark: int = 0
 
 
 class TurnStore(Protocol):
     """Verbatim turns by owner. Raises ``StoreError`` and nothing else."""
 
-    async def look(self, owner: Owner, *, epoch: int, after: int) -> Look:
-        """Turns stored after seq *after* (all of them if the owner's epoch is not *epoch*
-        any more), then those still in the outbox."""
+    async def look(self, owner: Owner, *, epoch: int, after: int, mark: int = 0) -> Look:
+        """Turns stored after seq *after*, then those that came into the outbox after *mark*; all
+        of both if the owner's epoch is not *epoch* any more."""
         ...
 
     async def append(self, owner: Owner, turn: Turn, vectors: Vectors | None, *, keep: int) -> None:

@@ -26,8 +26,8 @@ class SqliteTurns:
     def __init__(self, database: Database, clock: Callable[[], float] = time.time) -> None:
         self._database, self._clock = database, clock
 
-    async def look(self, owner: Owner, *, epoch: int, after: int) -> Look:
-        return await self._database.read(lambda c: _look(c, owner, epoch, after))
+    async def look(self, owner: Owner, *, epoch: int, after: int, mark: int = 0) -> Look:
+        return await self._database.read(lambda c: _look(c, owner, epoch, after, mark))
 
     async def append(self, owner: Owner, turn: Turn, vectors: Vectors | None, *, keep: int) -> None:
         await self._database.write(lambda c: _append(c, owner, turn, vectors, keep))
@@ -52,19 +52,22 @@ class SqliteTurns:
         return await self._database.write(lambda c: _erase_tenant(c, tenant, now))
 
 
-def _look(connection: sqlite3.Connection, owner: Owner, epoch: int, after: int) -> Look:
+def _look(connection: sqlite3.Connection, owner: Owner, epoch: int, after: int, mark: int) -> Look:
     connection.execute("BEGIN")  # one snapshot: a turn leaving the outbox is seen on one side
     try:
         current = _epoch(connection, owner)
+        if current != epoch:
+            after = mark = 0
         rows = connection.execute(
             f"SELECT {COLUMNS} FROM turns WHERE owner = ? AND seq > ? ORDER BY seq",
-            (owner.key, after if current == epoch else 0),
+            (owner.key, after),
         )
         turns = [_stored(row) for row in rows]
-        waiting = [StoredTurn(turn, seq=None) for turn in pending_turns(connection, owner, KIND)]
+        waiting = pending_turns(connection, owner, KIND, after=mark)
     finally:
         connection.execute("COMMIT")
-    return Look(epoch=current, turns=turns + waiting)
+    turns += [StoredTurn(turn, seq=None) for _, turn in waiting]
+    return Look(epoch=current, turns=turns, mark=waiting[-1][0] if waiting else mark)
 
 
 def _expire(connection: sqlite3.Connection, before: float) -> int:
@@ -118,7 +121,8 @@ def _newest(connection: sqlite3.Connection, owner: Owner, limit: int) -> list[Tu
     )
     stored = [_stored(row).turn for row in rows]
     known = {turn.id for turn in stored}
-    waiting = [t for t in pending_turns(connection, owner, KIND) if t.id not in known]
+    pending = pending_turns(connection, owner, KIND)
+    waiting = [turn for _, turn in pending if turn.id not in known]
     # By time, not by place: a dead letter would be the newest for ever.
     return sorted(waiting[::-1] + stored, key=lambda turn: turn.at, reverse=True)[:limit]
 
