@@ -236,7 +236,7 @@ def test_nothing_is_trimmed_that_fits() -> None:
 
 def test_room_is_left_for_the_reply_that_was_asked_for() -> None:
     messages = [user(WORDS * 20), assistant(WORDS), user("q")]
-    budget = Budget(window=2 * cost(messages), reply=10)
+    budget = Budget(window=2 * cost(messages) - 4, reply=10)
     assert composed(messages, budget=budget).trimmed == 0
     assert composed(messages, budget=budget, max_tokens=int(cost(messages) * 1.5)).trimmed == 2
 

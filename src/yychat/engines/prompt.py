@@ -76,10 +76,14 @@ def _leading_system(view: Sequence[Message]) -> int:
 def _chosen(records: Iterable[Record], view: Sequence[Message], tokens: int) -> list[Record]:
     """The best records that fit, without what the caller's own history says already."""
     said = {message.text for message in view}
+    fresh = [record for record in records if record.text not in said]
+    # No text has more tokens than bytes, so what is short needs no counting.
+    if sum(PER_MESSAGE + len(record.text.encode()) for record in fresh) <= tokens:
+        return fresh
     chosen = []
-    for record in records:
+    for record in fresh:
         cost = PER_MESSAGE + estimate(record.text)
-        if record.text not in said and cost <= tokens:
+        if cost <= tokens:
             tokens -= cost
             chosen.append(record)
     return chosen
