@@ -53,6 +53,15 @@ def with_a_round_of_tools(*, streaming: bool) -> Replay:
     return Replay([chunk({"content": "Wait. "}) + calling + DONE], [said("It echoed."), DONE])
 
 
+def ended(text: str, finish: str, *, streaming: bool) -> list[bytes]:
+    """An answer of *text* that ends because of *finish*."""
+    if streaming:
+        return [said(text, finish=finish), DONE]
+    whole = completion(text)
+    whole["choices"][0]["finish_reason"] = finish
+    return [msgspec.json.encode(whole)]
+
+
 def owner(of: str = "u") -> Owner:
     return Owners(b"s" * 32).owner("t", "user", of)
 
@@ -243,6 +252,15 @@ class EnginePromises:
             await collect(engine.generate_response(asked()))
         assert len({job.id for job in outbox.jobs}) == 2
 
+    async def test_an_engine_that_could_not_remember_says_so_until_it_can(self) -> None:
+        """The store may answer and still refuse to write: a full disk does."""
+        outbox = ListOutbox(slow=True)
+        engine = self.engine(replay(streaming=False), outbox=outbox, save_within=0.01)
+        for slow, healthy in ((True, False), (False, True)):
+            outbox.slow = slow
+            await collect(engine.generate_response(asked(stream=False, **QUESTION)))
+            assert (await engine.health_check()).healthy is healthy
+
     async def test_the_turn_is_in_the_outbox_before_the_last_chunk(self) -> None:
         outbox = ListOutbox()
         engine = self.engine(replay(streaming=True), outbox=outbox)
@@ -272,6 +290,27 @@ class EnginePromises:
         await collect(
             self.engine(upstreams, outbox=outbox).generate_response(asked(tools=[theirs]))
         )
+        assert outbox.jobs == []
+
+    @BOTH
+    @pytest.mark.parametrize("finish", ["tool_calls", "function_call"])
+    async def test_a_turn_that_goes_on_at_the_client_is_remembered_at_its_end(
+        self, streaming: bool, finish: str
+    ) -> None:
+        outbox = ListOutbox()
+        asking = ended("Let me see.", finish, streaming=streaming)
+        upstreams = Replay(asking, ended("It rains.", "stop", streaming=streaming))
+        engine = self.engine(upstreams, outbox=outbox)
+        for _ in range(2):
+            await collect(engine.generate_response(asked(stream=streaming)))
+        assert [job.turn.assistant for job in outbox.jobs] == ["It rains."]
+
+    async def test_a_turn_of_which_nothing_would_be_kept_is_not_remembered(self) -> None:
+        outbox = ListOutbox()
+        image = {"type": "image_url", "image_url": {"url": "https://example.org/a.png"}}
+        engine = self.engine(replay(streaming=False), outbox=outbox, save="user")
+        messages = [{"role": "user", "content": [image]}]
+        await collect(engine.generate_response(asked(messages=messages)))
         assert outbox.jobs == []
 
     @BOTH

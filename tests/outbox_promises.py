@@ -440,6 +440,36 @@ class OutboxPromises:
         assert sorted(memory.given) == ["after", "before"]
         assert await pending(outbox) == 1
 
+    async def test_a_turn_that_meets_a_bug_is_buried_and_its_neighbours_are_delivered(
+        self,
+        outbox: Outbox,
+        memory: Recorder,
+        clock: Clock,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        memory.meddle = poisoned
+        for name in ("before", "poison", "after"):
+            await outbox.put(job(turn("my secret", id=name), owner(name)))
+        for _ in range(4):
+            await worker(outbox, memory, attempts=3).deliver()
+            clock.pass_(60)
+        assert sorted(memory.given) == ["after", "before"]
+        backlog = await outbox.backlog()
+        assert (backlog.pending, backlog.dead) == (0, 1)
+        assert caplog.text.count("a bug met job poison: LookupError at ") == 3
+        assert "my secret" not in caplog.text
+
+    async def test_a_slow_owner_does_not_hold_up_the_others_acknowledgement(
+        self, outbox: Outbox
+    ) -> None:
+        memory = SlowForOne(owner("slow"))
+        for name in ("slow", "quick"):
+            await outbox.put(job(turn(id=name), owner(name)))
+        async with running(worker(outbox, memory)), asyncio.timeout(10):
+            while await pending(outbox) != 1:  # noqa: ASYNC110 - an outbox has no events
+                await asyncio.sleep(0.002)
+        assert memory.given == ["quick"]
+
     async def test_a_turn_for_an_unknown_memory_does_not_stop_the_others(
         self, outbox: Outbox, memory: Recorder
     ) -> None:
@@ -534,6 +564,25 @@ class OutboxPromises:
         await outbox.put(job(turn()))
         await worker(troubled, memory).flush(10.0)
         assert await pending(outbox) == 1
+
+
+class SlowForOne(Recorder):
+    """Never done with one owner's turns."""
+
+    def __init__(self, slow: Owner) -> None:
+        super().__init__()
+        self._slow = slow
+
+    async def remember(self, owner: Owner, turn: Turn) -> None:
+        if owner == self._slow:
+            await asyncio.Event().wait()
+        await super().remember(owner, turn)
+
+
+def poisoned(_owner: Owner, turn: Turn) -> None:
+    """A bug that one turn meets, and that quotes it."""
+    if turn.id == "poison":
+        raise LookupError(turn.user)
 
 
 class Stumbling:

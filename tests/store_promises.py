@@ -74,6 +74,20 @@ class StorePromises:
         assert await store.expire(before=200.0) == 1
         assert await store.newest(owner(), 10) == [new]
 
+    async def test_dead_letters_expire_and_what_still_waits_does_not(
+        self, store: TurnStore, outbox: Outbox
+    ) -> None:
+        old, new, waiting = turn(at=100.0), turn(at=200.0), turn(at=100.0)
+        for each in (old, new):
+            await outbox.put(job(each))
+            (claimed,) = await outbox.claim("worker", 1, 30.0)
+            await outbox.bury(claimed)
+        await outbox.put(job(waiting))
+        assert await store.expire(before=200.0) == 1
+        assert await store.newest(owner(), 10) == [new, waiting]
+        backlog = await outbox.backlog()
+        assert (backlog.pending, backlog.dead) == (1, 1)
+
     async def test_storing_a_turn_twice_is_storing_it_once(self, store: TurnStore) -> None:
         stored = turn()
         for _ in range(2):
@@ -275,6 +289,40 @@ class StorePromises:
         after = await store.look(owner(), epoch=before.epoch, after=0)
         assert after.epoch != before.epoch
         assert not after.turns
+
+    async def test_a_turn_of_an_owner_without_any_stays_erased_with_its_tenant(
+        self, store: TurnStore, outbox: Outbox, clock: Clock
+    ) -> None:
+        late, later = turn(at=clock.now - 1), turn(at=clock.now - 1)
+        await store.erase_tenant("acme")
+        await outbox.put(job(late))
+        await store.append(owner(), later, None, keep=KEEP)
+        assert await store.newest(owner(), 10) == []
+        assert (await outbox.backlog()).pending == 0
+        other = owner(tenant="other")
+        await outbox.put(job(late, other))
+        assert await store.newest(other, 10) == [late]
+
+    async def test_a_turn_that_an_erasure_drops_is_logged_without_its_words(
+        self, store: TurnStore, outbox: Outbox, clock: Clock, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        await store.erase(owner())
+        await outbox.put(job(turn("my secret", at=clock.now - 1)))
+        await store.append(owner(), turn("my secret", at=clock.now - 1), None, keep=KEEP)
+        assert caplog.text.count(f"a turn of {owner().key} is dropped") == 2
+        assert "my secret" not in caplog.text
+
+    async def test_an_epoch_never_comes_again_however_long_ago_the_erasures_were(
+        self, store: TurnStore, clock: Clock
+    ) -> None:
+        seen = [(await store.look(owner(), epoch=0, after=0)).epoch]
+        for _ in range(3):
+            await store.erase(owner())
+            await store.erase(owner("bob"))
+            clock.pass_(10 * 86_400.0)
+            await store.expire(before=0.0)
+            seen.append((await store.look(owner(), epoch=seen[-1], after=0)).epoch)
+        assert len(set(seen)) == len(seen)
 
     async def test_erasing_an_unknown_tenant_erases_nothing(self, store: TurnStore) -> None:
         await store.append(owner(), turn(), None, keep=KEEP)

@@ -1,6 +1,7 @@
 """Everything beside chat: models, personalities, tools, embeddings, memory, health, headers."""
 
 import base64
+import json
 import re
 import socket
 import struct
@@ -175,6 +176,27 @@ def test_a_tool_that_the_personality_may_not_use_is_not_there(personal_service: 
     for personality in ("clock", "bare"):
         answer = call("/v1/tools/call", json={**asked, "personality_id": personality})
         assert answer.status_code == 404
+
+
+def test_without_a_personality_tools_are_those_of_the_default_one(
+    data: Path, upstream: Simulator, tmp_path: Path
+) -> None:
+    clock = {"id": "clock", "name": "P", "description": "d", "system_prompt": "Be."}
+    folder = tmp_path / "personalities"
+    folder.mkdir()
+    (folder / "clock.json").write_text(json.dumps({**clock, "allowed_tools": ["gettime"]}))
+    with service(
+        data,
+        OPENAI_BASE_URL=upstream.base_url,
+        YYCHAT_PERSONALITIES_DIR=str(folder),
+        YYCHAT_PERSONALITY="clock",
+    ) as limited:
+        assert tool_names(limited) == {"gettime"}
+        assert called(limited, "gettime")["ok"] is True
+        asked = {"name": "calculator", "arguments": {"expression": "1"}}
+        assert limited.http.post("/v1/tools/call", json=asked).status_code == 404
+        asked["personality_id"] = "friendly"
+        assert limited.http.post("/v1/tools/call", json=asked).status_code == 200
 
 
 def test_a_tool_call_for_an_unknown_personality_is_a_404(yychat: Service) -> None:
@@ -397,6 +419,33 @@ def test_readyz_is_degraded_and_still_200_when_the_upstream_is_down(data: Path) 
     assert answer.json()["dependencies"]["memory"] == "ok"
 
 
+def test_embeddings_and_models_that_fail_do_not_take_chat_with_them(
+    data: Path, upstream: Simulator
+) -> None:
+    with service(
+        data, OPENAI_BASE_URL=upstream.base_url, OPENAI_MODEL="simulated", YYCHAT_RETRIES="0"
+    ) as running:
+        upstream.faults(error_rate=1, error_status=500)
+        for _ in range(10):
+            asked = {"model": "simulated", "input": "x"}
+            running.http.post("/v1/embeddings", json=asked)
+        upstream.reset()
+        assert running.say("say hello") == "hello"
+        assert running.http.get("/readyz").json()["dependencies"]["upstream:openai"] == "ok"
+
+
+def test_readyz_says_503_and_when_to_ask_again_while_draining(
+    data: Path, upstream: Simulator
+) -> None:
+    with service(data, OPENAI_BASE_URL=upstream.base_url, YYCHAT_DRAIN_SECONDS="30") as leaving:
+        leaving.process.terminate()
+        while (answer := leaving.http.get("/readyz")).status_code == 200:
+            pass
+        assert (answer.status_code, answer.json()["status"]) == (503, "draining")
+        assert int(answer.headers["retry-after"]) >= 1
+        leaving.process.terminate()  # skips the rest of the drain
+
+
 # Headers
 
 
@@ -497,3 +546,12 @@ def test_an_origin_that_is_not_configured_is_let_in_nowhere(paged_service: Servi
     answer = paged_service.http.get("/v1/models", headers={"origin": other})
     assert answer.status_code == 403
     assert "access-control-allow-origin" not in answer.headers
+
+
+@pytest.mark.parametrize("query", ["knd=user", "kind=user&kind=conversation", "limit=1"])
+def test_a_mistyped_parameter_erases_nothing(yychat: Service, query: str) -> None:
+    """What was meant is not known, and the wrong memory would be gone for good."""
+    yychat.say("say my lamp is crimson", conversation_id="typo")
+    answer = yychat.http.delete(f"/v1/conversations/typo/memory?{query}")
+    assert answer.status_code == 400
+    assert "crimson" in yychat.http.get("/v1/conversations/typo/memory").text

@@ -1,5 +1,6 @@
 """ChatEngine keeps the promises of every engine, and those of its own."""
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -128,6 +129,21 @@ async def test_a_question_without_text_is_not_recalled_by() -> None:
     engine = chat_engine(replay(streaming=False), memory=memory)
     chunks = await collect(engine.generate_response(asked(messages=messages)))
     assert (about(chunks)["memory"], memory.queries) == ("off", [])
+
+
+@pytest.mark.parametrize(("characters", "at_once"), [(1_000, 1), (100_000, 0)])
+async def test_a_huge_request_is_composed_beside_the_event_loop(
+    characters: int, at_once: int
+) -> None:
+    upstreams = replay(streaming=False)
+    messages = [{"role": "user", "content": "好" * characters}]
+    answering = asyncio.create_task(
+        collect(chat_engine(upstreams).generate_response(asked(messages=messages)))
+    )
+    await asyncio.sleep(0)  # it runs until it has to wait for something
+    assert len(upstreams.bodies) == at_once
+    await answering
+    assert upstreams.payloads[0]["messages"] == messages
 
 
 async def test_no_more_is_recalled_than_the_options_say() -> None:

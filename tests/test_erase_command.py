@@ -101,6 +101,24 @@ def test_turns_not_yet_delivered_are_erased_for_good(data: Path, upstream: Simul
         assert not remembers(yychat, upstream, user="anna")
 
 
+def test_an_erased_word_is_nowhere_on_the_disk(
+    yychat: Service, upstream: Simulator, data: Path
+) -> None:
+    yychat.say(LAMP, user="anna")
+    assert remembers(yychat, upstream, user="anna")
+    assert b"crimson" in written(data)
+    erased(data, "--tenant", "local", "--user", "anna")
+    assert b"crimson" not in written(data)
+    yychat.say(LAMP, user="anna")
+    yychat.http.delete("/v1/conversations/anna/memory", params={"kind": "user"})
+    assert b"crimson" not in written(data)
+
+
+def written(data: Path) -> bytes:
+    """What the store has on the disk: the file and its log."""
+    return b"".join(path.read_bytes() for path in data.glob("yychat.db*"))
+
+
 def test_another_tenant_is_not_reached(yychat: Service, upstream: Simulator, data: Path) -> None:
     yychat.say(LAMP, user="anna")
     assert erased(data, "--tenant", "loca", "--user", "anna") == "0 turns erased\n"

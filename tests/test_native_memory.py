@@ -4,7 +4,9 @@ import asyncio
 import string
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -13,7 +15,7 @@ from hypothesis import strategies as st
 from remembering import Clock, Colours, job, owner, turn
 from yychat.errors import StoreError
 from yychat.memory.base import Recollection, Turn
-from yychat.memory.embedder import Embedder, Vector
+from yychat.memory.embedder import Embedder, UpstreamEmbedder, Vector
 from yychat.memory.native import NativeMemory
 from yychat.memory.outbox import OutboxWorker
 from yychat.memory.outbox_sqlite import SqliteOutbox
@@ -34,6 +36,8 @@ class Instance:
         keep: int = 5_000,
         documents: int = 200_000,
         embed_within: float = 0.2,
+        store_within: float = 10.0,
+        days: int = 0,
     ) -> None:
         self.database = Database(path)
         self.store = SqliteTurns(self.database, clock)
@@ -42,7 +46,9 @@ class Instance:
             self.store,
             embedder=embedder,
             embed_within=embed_within,
+            store_within=store_within,
             keep=keep,
+            days=days,
             documents=documents,
             clock=clock,
         )
@@ -80,6 +86,8 @@ class Instances:
         keep: int = 5_000,
         documents: int = 200_000,
         embed_within: float = 0.2,
+        store_within: float = 10.0,
+        days: int = 0,
     ) -> Instance:
         self._all.append(
             Instance(
@@ -89,6 +97,8 @@ class Instances:
                 keep=keep,
                 documents=documents,
                 embed_within=embed_within,
+                store_within=store_within,
+                days=days,
             )
         )
         return self._all[-1]
@@ -224,7 +234,20 @@ async def test_a_recall_that_was_given_up_leaves_a_usable_memory(here: Instance)
 
 
 async def test_an_owner_with_a_long_history_is_built_beside_the_loop(here: Instance) -> None:
-    await here.remember(*(turn(f"tea {n} " + "word " * 20, "yes") for n in range(3_000)))
+    await built_beside_the_loop(
+        here, [turn(f"tea {n} " + "word " * 20, "yes") for n in range(3_000)]
+    )
+
+
+async def test_one_very_long_turn_is_taken_in_beside_the_loop(here: Instance) -> None:
+    await here.recalled("tea")
+    await built_beside_the_loop(
+        here, [turn("tea 7 " + " ".join(f"word{n}" for n in range(60_000)))]
+    )
+
+
+async def built_beside_the_loop(here: Instance, turns: Sequence[Turn]) -> None:
+    await here.remember(*turns)
     ticks, longest = 0, 0.0
     loop = asyncio.get_running_loop()
 
@@ -280,6 +303,23 @@ async def test_warm_indexes_stay_within_their_bound(instances: Instances) -> Non
         assert small.memory.held <= 200
 
 
+async def test_long_turns_weigh_more_in_the_bound(instances: Instances) -> None:
+    small = instances.start(documents=400)
+    for n in range(6):
+        one = owner(f"user {n}")
+        await small.remember(turn("tea " * 12_500, "yes"), of=one)  # 50,000 characters
+        await small.recalled("tea", one)
+        assert 100 <= small.memory.held <= 400
+
+
+async def test_what_is_forgotten_weighs_nothing(instances: Instances) -> None:
+    short = instances.start(keep=8)
+    for n in range(100):
+        await short.remember(turn(f"tea {n} " * 100, "yes"))
+        await short.recalled("tea")
+    assert short.memory.held < 60
+
+
 async def test_owners_of_whom_nothing_is_known_do_not_pile_up(instances: Instances) -> None:
     small = instances.start(documents=200)
     for n in range(300):
@@ -323,7 +363,79 @@ async def test_a_warm_index_forgets_the_oldest_beyond_the_bound(instances: Insta
     assert {f"tea {n}" for n in range(60, 100)} <= set(found)
 
 
+# Too old
+
+DAY = 86_400.0
+
+
+async def test_an_old_dead_letter_is_neither_recalled_nor_listed_after_a_restart(
+    here: Instance, instances: Instances
+) -> None:
+    instances.clock.now = 100 * DAY
+    await dead(here, turn("old tea", "", at=60 * DAY))
+    await here.remember(turn("new tea", "", at=90 * DAY))
+    fresh = instances.start(days=30)
+    assert await fresh.recalled("tea") == ["new tea"]
+    assert [record.text for record in await fresh.memory.listing(owner(), 10)] == ["new tea"]
+
+
+async def test_a_dead_letter_that_grows_old_is_forgotten_before_what_came_later(
+    here: Instance, instances: Instances
+) -> None:
+    instances.clock.now = 100 * DAY
+    await dead(here, turn("old tea", "", at=80 * DAY))
+    await here.remember(turn("new tea", "", at=90 * DAY))
+    fresh = instances.start(days=30)
+    assert sorted(await fresh.recalled("tea")) == ["new tea", "old tea"]
+    instances.clock.pass_(11 * DAY)
+    assert await fresh.recalled("tea") == ["new tea"]
+
+
+async def test_an_old_turn_that_is_delivered_at_last_is_not_recalled(
+    instances: Instances,
+) -> None:
+    instances.clock.now = 100 * DAY
+    aged = instances.start(days=30)
+    await aged.remember(turn("new tea", "", at=90 * DAY))
+    await aged.say(turn("old tea", "", at=60 * DAY))
+    for _ in range(2):
+        assert await aged.recalled("tea") == ["new tea"]
+        await aged.deliver()
+
+
+async def test_tidying_lets_old_turns_and_old_dead_letters_go(instances: Instances) -> None:
+    instances.clock.now = 100 * DAY
+    aged = instances.start(days=30)
+    await dead(aged, turn("old tea", "", at=60 * DAY))
+    for at in (65, 90):
+        await aged.remember(turn(f"tea of day {at}", "", at=at * DAY))
+    tidying = asyncio.create_task(aged.memory.tidy())
+    async with asyncio.timeout(10):
+        while (await aged.outbox.backlog()).dead:  # noqa: ASYNC110 - an outbox has no events
+            await asyncio.sleep(0.002)
+    tidying.cancel()
+    assert [kept.user for kept in await aged.store.newest(owner(), 10)] == ["tea of day 90"]
+
+
+async def dead(instance: Instance, about: Turn) -> None:
+    """Make *about* a dead letter."""
+    await instance.say(about)
+    (claimed,) = await instance.outbox.claim("undertaker", 1, 30.0)
+    await instance.outbox.bury(claimed)
+
+
 # Erasing
+
+
+async def test_an_index_that_slept_longer_than_marks_are_kept_wakes_up_empty(
+    here: Instance, there: Instance, instances: Instances
+) -> None:
+    await here.remember(turn(DOG, ""))
+    assert await there.recalled("dog") == [DOG]
+    await here.memory.erase(owner())
+    instances.clock.pass_(10 * DAY)
+    await here.store.expire(before=0.0)
+    assert await there.recalled("dog") == []
 
 
 async def test_after_erasing_nothing_is_recalled(here: Instance, there: Instance) -> None:
@@ -415,6 +527,35 @@ async def test_a_turn_is_stored_even_where_the_embedder_fails(
     assert await instance.recalled("dog") == [DOG]
     assert "without vectors" in caplog.text
     assert "Rex" not in caplog.text
+
+
+async def test_a_turn_is_stored_in_time_even_where_the_embedder_hangs(
+    instances: Instances, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Hanging(Colours):
+        async def embed(self, texts: Sequence[str]) -> list[Vector]:
+            await asyncio.Event().wait()
+            raise AssertionError
+
+    instance = instances.start(embedder=Hanging(), embed_within=0.005, store_within=0.005)
+    await instance.say(turn(DOG, ""))
+    async with asyncio.timeout(10):
+        await instance.deliver()
+    assert (await instance.outbox.backlog()).pending == 0
+    assert await instance.recalled("dog") == [DOG]
+    assert "without vectors: no time left" in caplog.text
+
+
+async def test_only_the_beginning_of_a_long_text_is_embedded() -> None:
+    sent: list[str] = []
+
+    async def post(asked: dict[str, Any]) -> bytes:
+        sent.extend(asked["input"])
+        rows = [{"index": n, "embedding": [1.0]} for n in range(len(asked["input"]))]
+        return msgspec.json.encode({"data": rows})
+
+    await UpstreamEmbedder("m", post).embed(["short", "长" * 100_000])
+    assert sent == ["short", "长" * 6_000]
 
 
 async def test_vectors_of_another_model_are_ignored(instances: Instances) -> None:

@@ -1,7 +1,9 @@
 """The local SQLite file: many writers, failures that stay where they are, and schemas."""
 
 import asyncio
+import os
 import sqlite3
+import stat
 import subprocess
 import sys
 import threading
@@ -29,7 +31,7 @@ def database(path: Path) -> Iterator[Database]:
 async def erased(database: Database) -> list[str]:
     """The owners in the table of erasures, which serves here as a place for rows."""
     rows = await database.read(
-        lambda c: c.execute("SELECT owner FROM erasures ORDER BY at, owner").fetchall()
+        lambda c: c.execute("SELECT whose FROM erasures ORDER BY at, whose").fetchall()
     )
     return [row[0] for row in rows]
 
@@ -42,10 +44,10 @@ class Insert:
     """A write: one row; it returns the owner's name."""
 
     def __init__(self, owner: str, at: float) -> None:
-        self._row = (owner, "acme", at, 1)
+        self._row = (owner, at, 1)
 
     def __call__(self, connection: sqlite3.Connection) -> str:
-        connection.execute("INSERT INTO erasures VALUES (?, ?, ?, ?)", self._row)
+        connection.execute("INSERT INTO erasures VALUES (?, ?, ?)", self._row)
         return self._row[0]
 
 
@@ -126,7 +128,7 @@ def outside(path: Path) -> list[str]:
     """What a connection of its own sees."""
     connection = sqlite3.connect(path)
     try:
-        return [row[0] for row in connection.execute("SELECT owner FROM erasures")]
+        return [row[0] for row in connection.execute("SELECT whose FROM erasures")]
     finally:
         connection.close()
 
@@ -226,7 +228,54 @@ async def test_a_closed_store_says_so(path: Path) -> None:
         await erased(database)
 
 
+# What was deleted
+
+
+async def test_what_somebody_still_reads_is_scrubbed_once_they_are_done(
+    database: Database, path: Path
+) -> None:
+    await database.write(note("anna"))
+    other = sqlite3.connect(path, isolation_level=None)
+    try:
+        other.execute("BEGIN")
+        other.execute("SELECT * FROM erasures").fetchall()
+        await database.write(lambda c: c.execute("DELETE FROM erasures"), scrub=True)
+        assert b"anna" in on_disk(path)
+        assert await database.write(note("bob")) == "bob"  # nobody waits for that
+        other.execute("COMMIT")
+    finally:
+        other.close()
+    async with asyncio.timeout(10):
+        while b"anna" in on_disk(path):  # noqa: ASYNC110 - files have no events
+            await asyncio.sleep(0.01)
+
+
+def on_disk(path: Path) -> bytes:
+    return path.read_bytes() + path.with_name(f"{path.name}-wal").read_bytes()
+
+
 # When the file cannot be used
+
+
+def put_a_diary_in_place_of(path: Path) -> None:
+    for file in list(path.parent.iterdir()):
+        file.rename(file.with_name(f"moved-{file.name}"))
+    path.write_text("this is somebody's diary" * 100)
+
+
+async def test_a_new_file_is_for_nobody_else_to_read(database: Database, path: Path) -> None:
+    await database.write(note("anna"))
+    modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in path.parent.iterdir()}
+    assert modes == {f"yychat.db{part}": 0o600 for part in ("", "-wal", "-shm")}
+
+
+async def test_a_connection_that_fails_is_not_left_open(database: Database, path: Path) -> None:
+    put_a_diary_in_place_of(path)
+    held = len(os.listdir("/dev/fd"))
+    for _ in range(20):
+        with pytest.raises(StoreError):
+            await erased(database)
+    assert len(os.listdir("/dev/fd")) == held
 
 
 def test_a_file_that_cannot_be_made_is_a_store_error(tmp_path: Path) -> None:

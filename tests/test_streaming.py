@@ -1,6 +1,7 @@
 """Streams: the upstream's bytes unchanged where they can be, and one true answer over rounds."""
 
 import asyncio
+from contextlib import aclosing
 from itertools import pairwise
 from typing import Any
 
@@ -373,6 +374,53 @@ async def test_two_calls_may_come_interleaved_and_out_of_order(
     assert sorted(each["text"] for each in echo.calls) == ["0", "1"]
 
 
+TOGETHER = [
+    {"id": "a", "function": {"name": "echo", "arguments": '{"text":"a"}'}},
+    {"id": "b", "function": {"name": "echo", "arguments": '{"text":"b"}'}},
+]
+PARALLEL = {
+    "all with index 0": (
+        chunk(call_delta(0, id="a", name="echo", arguments='{"text":'))
+        + chunk(call_delta(0, arguments='"a"}'))
+        + chunk(call_delta(0, id="b", name="echo", arguments='{"text":'))
+        + chunk(call_delta(0, arguments='"b"}'))
+    ),
+    "without indexes": b"".join(chunk({"tool_calls": [call_]}) for call_ in TOGETHER),
+    "without indexes in one event": chunk({"tool_calls": TOGETHER}),
+    "without indexes and ids in one event": chunk(
+        {"tool_calls": [{"function": call_["function"]} for call_ in TOGETHER]}
+    ),
+    "with ids and names in every delta": (
+        chunk(call_delta(0, id="a", name="echo", arguments='{"text":'))
+        + chunk(call_delta(0, id="b", name="echo", arguments='{"text":'))
+        + chunk(call_delta(0, id="a", name="echo", arguments='"a"}'))
+        + chunk(call_delta(0, id="b", name="echo", arguments='"b"}'))
+    ),
+}
+
+
+@pytest.mark.parametrize("case", PARALLEL)
+async def test_parallel_calls_stay_apart(case: str) -> None:
+    echo, first = Echo(), PARALLEL[case] + chunk({}, "tool_calls")
+    await streamed(first + DONE, said("ok") + DONE, registry=tools(echo))
+    assert echo.calls == [{"text": "a"}, {"text": "b"}]
+
+
+async def test_the_clients_parallel_calls_get_an_index_each() -> None:
+    first = PARALLEL["all with index 0"].replace(b"echo", b"weather") + chunk({}, "tool_calls")
+    chunks = await streamed(first + DONE, tools=[WEATHER])
+    deltas = [c["delta"] for e in events(wire(chunks)) for c in e["choices"]]
+    pieces = [piece for delta in deltas for piece in delta.get("tool_calls", ())]
+    assert [piece["index"] for piece in pieces] == [0, 0, 1, 1]
+
+
+async def test_a_choice_whose_index_is_null_is_the_answer() -> None:
+    nulls = [(said("a") + DONE).replace(b'"index":0', b'"index":null')]
+    chunks = await answers(Replay(nulls), asked(stream=True))
+    assert chunks[-1].answer is not None
+    assert (chunks[-1].answer.text, chunks[-1].answer.finish_reason) == ("a", "stop")
+
+
 async def test_empty_arguments_are_no_arguments() -> None:
     first = chunk(call_delta(0, id="a", name="echo", arguments="")) + chunk({}, "tool_calls")
     echo, replay = Echo(), Replay([first + DONE], [said("ok") + DONE])
@@ -423,6 +471,17 @@ async def test_an_upstream_that_ends_a_moment_after_done_keeps_its_connection() 
             await answers(upstreams, asked(stream=True))
         await upstreams.close()
     assert server.connections == 1
+
+
+async def test_the_last_event_does_not_wait_for_the_upstreams_end() -> None:
+    replay, request = Replay([said("a") + DONE, b": more\n\n"]), asked(stream=True)
+    loop = ToolLoop(tools(), request, None, Limits())
+    async with aclosing(answered(replay, request, request.messages, loop)) as chunks:
+        async for each in chunks:
+            if each.answer is not None:
+                break
+        assert (each.data.endswith(DONE), replay.closed) == (True, 0)
+    assert replay.closed == 1
 
 
 async def test_an_upstream_that_does_not_end_after_done_is_left() -> None:

@@ -15,6 +15,7 @@ PACKAGE = Path(yychat.__file__).parent
 READS_THE_ENVIRONMENT = {"__main__.py", "cli.py", "settings.py"}
 # Where any failure at all has to be taken from the one who failed to the one who is told.
 CATCHES_EVERYTHING = {
+    "memory/outbox.py",  # from a memory to the job that met it: its neighbours go on
     "sqlite.py",  # from the database's thread to the task that waits for it
     "tools/registry.py",  # from a plug-in to the model that called it
     "web/middleware.py",  # from a handler to the caller: the last resort

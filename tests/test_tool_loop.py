@@ -148,8 +148,8 @@ async def test_a_model_that_calls_in_the_last_round_all_the_same_is_cut_short(st
 
 @STREAMED
 async def test_when_the_time_for_tools_is_over_the_model_is_told_to_answer(stream: bool) -> None:
-    # The clock is read at the start and before every round: it is over during the first one.
-    readings = iter([0.0, 1.0, 61.0])
+    # The clock is read at the start, before every round and by every call.
+    readings = iter([0.0, 1.0, 2.0, 61.0])
     done = await run(
         calling(), OK, stream=stream, limits=Limits(wall=60.0), clock=lambda: next(readings)
     )
@@ -163,6 +163,38 @@ async def test_the_same_call_is_run_twice_and_then_refused(stream: bool) -> None
     done = await run(*[calling()] * 3, OK, stream=stream, registry=registry_of(echo))
     assert len(echo.calls) == 2
     assert [list(each) for each in done.results] == [["echo"], ["echo"], ["error"]]
+
+
+@STREAMED
+async def test_calls_are_given_up_when_the_time_for_tools_is_over(stream: bool) -> None:
+    stuck, quick = Echo("stuck", asyncio.Event()), Echo("quick")
+    both = completion(None, [call("stuck", id="1"), call("quick", id="2")])
+    readings = iter([0.0, 1.0, 60.0, 60.0, 61.0])
+    async with asyncio.timeout(5):
+        done = await run(
+            both,
+            OK,
+            stream=stream,
+            registry=registry_of(stuck, quick),
+            limits=Limits(wall=60.0),
+            clock=lambda: next(readings),
+        )
+    assert [list(each) for each in done.results] == [["error"], ["echo"]]
+    assert (stuck.running, done.answer.text) == (0, "ok")
+    assert done.payloads[1]["tool_choice"] == "none"
+
+
+@STREAMED
+async def test_more_calls_than_are_run_in_a_round_are_refused_and_the_model_told(
+    stream: bool,
+) -> None:
+    echo = Echo()
+    calls = [call("echo", f'{{"text":"{i}"}}', id=f"call_{i}") for i in range(20)]
+    done = await run(completion(None, calls), OK, stream=stream, registry=registry_of(echo))
+    assert len(echo.calls) == 16
+    assert [list(each) for each in done.results] == [["echo"]] * 16 + [["error"]] * 4
+    told = [m["tool_call_id"] for m in done.payloads[1]["messages"] if m["role"] == "tool"]
+    assert told == [each["id"] for each in calls]
 
 
 # What the model gets wrong
@@ -253,6 +285,23 @@ async def test_a_custom_tool_of_the_client_goes_to_the_client() -> None:
     answer = completion(None, [custom])
     done = await run(answer, tools=[{"type": "custom", "custom": {"name": "sql"}}])
     assert done.data == msgspec.json.encode(answer)
+
+
+async def test_a_custom_tool_of_the_client_takes_a_name_of_ours() -> None:
+    echo = Echo()
+    given = {"type": "custom", "custom": {"name": "echo"}}
+    done = await run(calling(), tools=[given], registry=registry_of(echo))
+    assert (done.payloads[0].get("tools"), echo.calls) == ([given], [])
+    assert done.data == encoded(calling(), False)
+
+
+@pytest.mark.parametrize("theirs", [None, [], [{"type": "web_search"}]])
+async def test_tools_of_the_client_without_names_leave_ours_as_they_are(theirs: Any) -> None:
+    echo = Echo()
+    done = await run(calling(), OK, tools=theirs, registry=registry_of(echo))
+    *before, ours = done.payloads[0]["tools"]
+    assert (before, ours["function"]["name"]) == (theirs or [], "echo")
+    assert len(echo.calls) == 1
 
 
 # What the upstream is told

@@ -4,17 +4,44 @@ import asyncio
 import gzip
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, aclosing
+from functools import partial
+from pathlib import Path
 from typing import Any
 
+import msgspec
 import openai
 import pytest
+from pydantic import SecretStr
 
-from fakes import CUT, HANG, ScriptedUpstream, Step, answer, scripted_upstream, stream
+from fakes import (
+    CUT,
+    DONE,
+    HANG,
+    Echo,
+    Replay,
+    ScriptedUpstream,
+    Step,
+    answer,
+    answers,
+    asked,
+    call,
+    call_delta,
+    chunk,
+    completion,
+    event,
+    scripted_upstream,
+    stream,
+    tools,
+    wire,
+)
 from yychat import errors
+from yychat.app import endpoints_of
+from yychat.chat import Usage
 from yychat.errors import NotFound
+from yychat.settings import Settings
 from yychat.upstream.client import Timeouts, Upstream, connected
 from yychat.upstream.config import Endpoint
-from yychat.upstream.models import ModelCatalogue
+from yychat.upstream.models import ModelCatalogue, ModelEntry
 from yychat.upstream.resilience import Backoff, Breaker
 from yychat.upstream.router import Upstreams
 
@@ -63,10 +90,15 @@ class Bench:
             ),
             timeouts,
             models=models,
-            breaker=Breaker(clock=self.clock, **breaker),
+            breaker=partial(Breaker, clock=self.clock, **breaker),
         )
         self._stack.push_async_callback(upstream.close)
         return upstream
+
+    def catalogue(self, upstreams: Upstreams, **options: Any) -> ModelCatalogue:
+        catalogue = ModelCatalogue(upstreams, clock=self.clock, ttl=60.0, **options)
+        self._stack.push_async_callback(catalogue.close)
+        return catalogue
 
     async def one(self, *scripts: list[Step], timeouts: Timeouts = PATIENT) -> Upstream:
         return self.client(await self.server(*scripts), timeouts)
@@ -237,9 +269,17 @@ async def test_a_passing_failure_is_retried(
     assert await routed(upstreams, streaming=streaming) == b"fine"
 
 
-async def test_a_stream_cut_before_its_first_byte_is_retried(bench: Bench) -> None:
-    upstreams = Upstreams([await bench.one(stream(CUT), stream(b"fine"))], RETRIES)
+@pytest.mark.parametrize("nothing", [stream(CUT), stream()], ids=["cut", "empty"])
+async def test_a_stream_that_ends_before_its_first_byte_is_retried(
+    bench: Bench, nothing: list[Step]
+) -> None:
+    upstreams = Upstreams([await bench.one(nothing, stream(b"fine"))], RETRIES)
     assert await routed(upstreams, streaming=True) == b"fine"
+
+
+async def test_an_empty_answer_is_retried(bench: Bench) -> None:
+    upstreams = Upstreams([await bench.one(answer(b""), answer(b"fine"))], RETRIES)
+    assert await routed(upstreams) == b"fine"
 
 
 async def test_retries_end(bench: Bench) -> None:
@@ -450,17 +490,42 @@ def test_a_success_starts_the_count_again() -> None:
     assert breaker.state == "closed"
 
 
-@pytest.mark.parametrize("status", [400, 404, 429])
-async def test_a_refusal_is_no_failure_of_the_upstream(bench: Bench, status: int) -> None:
-    server = await bench.server(answer({"error": {"code": "x"}}, status))
+@pytest.mark.parametrize("body", [{"error": {"code": "x"}}, {}], ids=["with a code", "without"])
+@pytest.mark.parametrize("status", [400, 404, 409, 418, 429])
+async def test_a_refusal_is_no_failure_of_the_upstream(
+    bench: Bench, status: int, body: Any
+) -> None:
+    server = await bench.server(answer(body, status))
     upstream = bench.client(server, threshold=1)
     with pytest.raises(errors.UpstreamError):
         await upstream.post(PATH, b"{}")
     assert upstream.breaker.state == "closed"
 
 
-async def test_streams_that_never_bring_a_byte_open_the_breaker(bench: Bench) -> None:
-    server = await bench.server(stream(CUT))
+async def test_embeddings_that_fail_leave_chat_alone(bench: Bench) -> None:
+    server = await bench.server(*[answer({}, 500)] * 2, OK)
+    upstream = bench.client(server, threshold=2)
+    upstreams = Upstreams([upstream], NO_RETRIES)
+    for expected in (errors.UpstreamFailed, errors.UpstreamFailed, errors.UpstreamUnreachable):
+        with pytest.raises(expected):
+            await upstreams.post("/embeddings", "m", {})
+    assert upstream.breaker.state == "closed"
+    await routed(upstreams)
+
+
+async def test_a_list_of_models_that_fails_leaves_chat_alone(bench: Bench) -> None:
+    server = await bench.server(answer({}, 500), OK)
+    upstream = bench.client(server, threshold=1)
+    with pytest.raises(errors.UpstreamFailed):
+        await upstream.get("/models")
+    await routed(Upstreams([upstream], NO_RETRIES))
+
+
+@pytest.mark.parametrize("nothing", [stream(CUT), stream()], ids=["cut", "empty"])
+async def test_streams_that_never_bring_a_byte_open_the_breaker(
+    bench: Bench, nothing: list[Step]
+) -> None:
+    server = await bench.server(nothing)
     upstream = bench.client(server, threshold=2)
     for _ in range(2):
         with pytest.raises(errors.UpstreamError):
@@ -500,9 +565,17 @@ async def names(catalogue: ModelCatalogue) -> list[str]:
     return [entry.id for entry in await catalogue.all()]
 
 
+async def names_in_time(catalogue: ModelCatalogue, expected: list[str]) -> bool:
+    """Whether the list becomes the *expected* one: it is refreshed behind the answer."""
+    async with asyncio.timeout(5):
+        while await names(catalogue) != expected:  # noqa: ASYNC110 - asking is what refreshes it
+            await asyncio.sleep(0.001)
+    return True
+
+
 async def catalogue_of(bench: Bench, *servers: ScriptedUpstream, **options: Any) -> ModelCatalogue:
     upstreams = Upstreams([bench.client(server) for server in servers], NO_RETRIES)
-    return ModelCatalogue(upstreams, clock=bench.clock, ttl=60.0, **options)
+    return bench.catalogue(upstreams, **options)
 
 
 async def test_the_models_are_listed_in_the_upstreams_order(bench: Bench) -> None:
@@ -515,7 +588,57 @@ async def test_the_list_is_asked_for_once_per_ttl(bench: Bench) -> None:
     catalogue = await catalogue_of(bench, server)
     assert [await names(catalogue), await names(catalogue)] == [["old"], ["old"]]
     bench.clock.now += 60
-    assert await names(catalogue) == ["new"]
+    assert await names_in_time(catalogue, ["new"])
+    assert len(server.requests) == 2
+
+
+async def test_the_old_list_serves_while_the_new_one_is_asked_for(bench: Bench) -> None:
+    gate = asyncio.Event()
+    server = await bench.server(models("old"), [gate, *models("new")])
+    catalogue = await catalogue_of(bench, server)
+    await catalogue.all()
+    bench.clock.now += 60
+    assert [await names(catalogue), await names(catalogue)] == [["old"], ["old"]]
+    gate.set()
+    assert await names_in_time(catalogue, ["new"])
+    assert len(server.requests) == 2
+
+
+async def test_who_leaves_before_the_list_comes_does_not_take_it_from_others(bench: Bench) -> None:
+    gate = asyncio.Event()
+    server = await bench.server([gate, *models("m")])
+    catalogue = await catalogue_of(bench, server)
+    leaving, staying = (asyncio.create_task(names(catalogue)) for _ in range(2))
+    await server.asked.wait()
+    leaving.cancel()
+    await asyncio.wait([leaving])
+    gate.set()
+    assert await staying == ["m"]
+    assert len(server.requests) == 1
+
+
+async def test_a_list_that_failed_is_asked_for_again_after_five_seconds(bench: Bench) -> None:
+    server = await bench.server(answer({}, 500), models("m"))
+    catalogue = await catalogue_of(bench, server)
+    for _ in range(3):
+        with pytest.raises(errors.UpstreamFailed):
+            await catalogue.all()
+    assert len(server.requests) == 1
+    bench.clock.now += 5
+    assert await names(catalogue) == ["m"]
+
+
+async def test_a_list_that_does_not_come_in_time_is_not_waited_for(bench: Bench) -> None:
+    a, b = await bench.server([HANG]), await bench.server(models("b"))
+    assert await names(await catalogue_of(bench, b, a, within=0.05)) == ["b"]
+    with pytest.raises(errors.UpstreamTimeout):
+        await (await catalogue_of(bench, a, within=0.05)).all()
+
+
+async def test_a_list_without_dates_and_owners_is_a_list(bench: Bench) -> None:
+    entries = [{"id": "a", "created": None, "owned_by": None, "object": None}, {"id": "b"}]
+    catalogue = await catalogue_of(bench, await bench.server(answer({"data": entries})))
+    assert await catalogue.all() == [ModelEntry(id="a"), ModelEntry(id="b")]
 
 
 async def test_callers_at_once_ask_once(bench: Bench) -> None:
@@ -539,7 +662,7 @@ async def test_one_upstream_that_is_down_keeps_its_models_in_the_list(bench: Ben
     catalogue = await catalogue_of(bench, a, b)
     await catalogue.all()
     bench.clock.now += 60
-    assert await names(catalogue) == ["a", "b2"]
+    assert await names_in_time(catalogue, ["a", "b2"])
 
 
 async def test_one_upstream_that_was_never_up_does_not_hide_the_others(bench: Bench) -> None:
@@ -588,3 +711,132 @@ async def test_an_upstream_without_a_key_can_be_connected() -> None:
         upstream = connected(Endpoint(name="local", base_url=server.base_url), PATIENT)
         assert await upstream.post(PATH, b"{}") == b'{"ok":true}'
         await upstream.close()
+
+
+@pytest.mark.parametrize(
+    "name", ["OPENAI_ORG_ID", "OPENAI_PROJECT_ID", "OPENAI_CUSTOM_HEADERS", "OPENAI_ADMIN_KEY"]
+)
+async def test_what_the_environment_has_for_openai_reaches_no_upstream(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(name, "x-zebra: zebra\nauthorization: zebra")
+    async with scripted_upstream() as server:
+        server.script(OK)
+        upstream = connected(Endpoint(name="local", base_url=server.base_url), PATIENT)
+        await upstream.post(PATH, b"{}")
+        await upstream.close()
+    assert "zebra" not in str(server.requests[0].headers)
+
+
+# What is configured
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "localhost:1234/v1",
+        "ftp://localhost/v1",
+        "http://",
+        "https:///v1",
+        "http://[::1",
+        "http://localhost:port/v1",
+        "http://localhost:99999/v1",
+        "http://local host/v1",
+        "http://a..b/v1",
+    ],
+)
+def test_a_base_url_that_is_none_is_refused_by_the_name_of_its_setting(
+    tmp_path: Path, url: str
+) -> None:
+    with pytest.raises(errors.ConfigurationError, match="OPENAI_BASE_URL"):
+        endpoints_of(Settings(openai_base_url=url))
+    file = tmp_path / "upstreams.json"
+    file.write_bytes(msgspec.json.encode([{"name": "main", "base_url": url}]))
+    with pytest.raises(errors.ConfigurationError, match="upstream main: base_url"):
+        endpoints_of(Settings(upstreams_file=file))
+
+
+@pytest.mark.parametrize("key", ["schl\u00fcssel", "two\nlines"])
+def test_a_key_that_no_header_can_bear_is_refused_and_not_shown(key: str) -> None:
+    with pytest.raises(errors.ConfigurationError, match="OPENAI_API_KEY") as caught:
+        endpoints_of(Settings(openai_api_key=SecretStr(key)))
+    assert key not in caught.value.message
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://localhost:1234/v1", "https://\u00fc.example", "http://[::1]:8/v1", "http://my_box"],
+)
+def test_a_base_url_with_a_host_is_taken_as_it_is(url: str) -> None:
+    assert [endpoint.base_url for endpoint in endpoints_of(Settings(openai_base_url=url))] == [url]
+
+
+def test_an_endpoint_does_not_show_its_key() -> None:
+    endpoint = Endpoint(name="main", base_url="https://a.example/v1", api_key="sk-secret")
+    assert "sk-secret" not in f"{endpoint} {endpoint!r}"
+
+
+# What is not in the shape that it should have
+
+PARTS = [{"type": "thinking", "thinking": []}, {"type": "text", "text": "hello"}]
+NULLS = {"prompt_tokens": None, "completion_tokens": 2, "total_tokens": None}
+OBJECT = {"type": "function", "id": "c", "function": {"name": "theirs", "arguments": {"a": 1}}}
+
+ODD_REPLIES: dict[str, Any] = {
+    "parts for text": completion(PARTS),  # type: ignore[arg-type]
+    "usage of nulls": completion(usage=NULLS),
+    "usage of another kind": completion(usage="much"),
+    "an object for arguments": completion("hello", [OBJECT]),
+    "an odd identity": completion(id=7, created="today"),
+}
+
+
+@pytest.mark.parametrize("case", ODD_REPLIES)
+async def test_an_odd_answer_passes_as_the_bytes_it_is(case: str) -> None:
+    body = msgspec.json.encode(ODD_REPLIES[case])
+    chunks = await answers(Replay([body]), asked(use_tools=False))
+    assert wire(chunks) == body
+    assert chunks[-1].answer is not None
+    assert chunks[-1].answer.text == "hello"
+
+
+ODD_EVENTS: dict[str, bytes] = {
+    "parts for text": chunk({"content": PARTS}),
+    "no delta": chunk({"content": "hello"}) + event({"choices": [{"index": 0, "delta": None}]}),
+    "no choices": chunk({"content": "hello"}) + event({"choices": None}),
+    "no index": event({"choices": [{"index": None, "delta": {}}]}) + chunk({"content": "hello"}),
+    "usage of nulls": chunk({"content": "hello"}, usage=NULLS),
+    "reasoning in parts": chunk({"reasoning": PARTS}) + chunk({"content": "hello"}),
+    "an object for arguments": chunk({"content": "hello"})
+    + chunk(call_delta(0, name="theirs", arguments={"a": 1})),
+}
+
+
+@pytest.mark.parametrize("case", ODD_EVENTS)
+async def test_an_odd_stream_passes_as_the_bytes_it_is(case: str) -> None:
+    body = ODD_EVENTS[case] + chunk({}, "stop") + DONE
+    chunks = await answers(Replay([body]), asked(stream=True, use_tools=False))
+    assert wire(chunks) == body
+    assert chunks[-1].answer is not None
+    assert chunks[-1].answer.text == "hello"
+
+
+async def test_numbers_of_a_usage_that_are_none_count_as_nothing() -> None:
+    chunks = await answers(Replay([msgspec.json.encode(completion(usage=NULLS))]), asked())
+    assert chunks[-1].answer is not None
+    assert chunks[-1].answer.usage == Usage(completion_tokens=2)
+
+
+@pytest.mark.parametrize("streaming", [False, True], ids=["whole", "streamed"])
+async def test_a_tool_of_ours_that_is_called_with_an_object_is_called(streaming: bool) -> None:
+    echo = Echo()
+    calls = [call("echo", {"text": "x"})]  # type: ignore[arg-type]
+    whole = [msgspec.json.encode(completion(None, calls))], [msgspec.json.encode(completion())]
+    delta = call_delta(0, id="c", name="echo", arguments={"text": "x"})
+    streamed_ = (
+        [chunk(delta) + chunk({}, "tool_calls") + DONE],
+        [chunk({"content": "hello"}, "stop") + DONE],
+    )
+    replay = Replay(*(streamed_ if streaming else whole))
+    await answers(replay, asked(stream=streaming), tools(echo))
+    assert echo.calls == [{"text": "x"}]

@@ -41,7 +41,7 @@ from .upstream.config import Endpoint, read_endpoints
 from .upstream.models import ModelCatalogue
 from .upstream.resilience import Backoff
 from .upstream.router import Upstreams
-from .web.auth import Authenticate, KeyFile, Keyring, parse_keys
+from .web.auth import LOOPBACK, Authenticate, KeyFile, Keyring, parse_keys
 from .web.middleware import LastResort, RequestId, UntilServing, place_of
 from .web.requests import Defaults
 from .web.routes import EXCEPTION_HANDLERS, OPEN_PATHS, ROUTES
@@ -94,7 +94,7 @@ def foundation(settings: Settings) -> Foundation:
         keyring=_keyring(settings, key_file),
         owners=owners_of(settings),
         personalities=load_personalities(settings),
-        tools=_tools(settings, poster),
+        tools=tools_of(settings, poster),
         poster=poster,
         database=open_database(settings),
     )
@@ -148,6 +148,16 @@ def simulated(settings: Settings) -> bool:
     return not (settings.upstreams_file or settings.openai_base_url or settings.openai_api_key)
 
 
+def refuse_open_door(settings: Settings) -> None:
+    """Raises ``ConfigurationError`` where everybody on the network could use the service."""
+    keyless = not (settings.api_keys or settings.api_keys_file)
+    if keyless and settings.host not in LOOPBACK and not settings.allow_keyless:
+        raise ConfigurationError(
+            f"without API keys only loopback is served, not {settings.host}: make a key with "
+            "`yychat keys new`, or set YYCHAT_ALLOW_KEYLESS=1 if something else guards this address"
+        )
+
+
 def make_data_dir(settings: Settings) -> None:
     """A new folder is for nobody else to read: it will hold conversations."""
     try:
@@ -175,9 +185,10 @@ async def _services(
     stack.callback(base.database.close)
     upstreams = Upstreams(backoff=Backoff(retries=settings.retries))
     stack.push_async_callback(upstreams.close)
-    child = await SimulatorChild.start() if simulated(settings) else None
+    child = SimulatorChild() if simulated(settings) else None
     if child:
         stack.push_async_callback(child.stop)
+        await child.begin()
     _background(stack, partial(_connect, settings, base.endpoints, upstreams, child, lifecycle))
 
     memory = NativeMemory(
@@ -192,6 +203,8 @@ async def _services(
     if base.poster:
         stack.push_async_callback(base.poster.close)
     tools = Registry(base.tools, timeout=settings.tool_timeout)
+    models = ModelCatalogue(upstreams, settings.models)
+    stack.push_async_callback(models.close)
     engine = ChatEngine(
         upstreams=upstreams,
         memory=memory,
@@ -204,7 +217,7 @@ async def _services(
         engines={engine.name: engine},
         selected=engine.name,
         upstreams=upstreams,
-        models=ModelCatalogue(upstreams, settings.models),
+        models=models,
         personalities=base.personalities,
         tools=tools,
         owners=base.owners,
@@ -232,13 +245,13 @@ def endpoints_of(settings: Settings) -> list[Endpoint]:
     if simulated(settings):
         return []
     key = settings.openai_api_key
-    return [
-        Endpoint(
-            name="openai",
-            base_url=settings.openai_base_url or OPENAI,
-            api_key=key.get_secret_value() if key else None,
-        )
-    ]
+    endpoint = Endpoint(
+        name="openai",
+        base_url=settings.openai_base_url or OPENAI,
+        api_key=key.get_secret_value() if key else None,
+    )
+    endpoint.check("OPENAI_BASE_URL", "OPENAI_API_KEY")
+    return [endpoint]
 
 
 async def _connect(
@@ -251,13 +264,37 @@ async def _connect(
     """The slow part of the start, beside listening: the OpenAI SDK's import is half a second."""
     try:
         if child:
-            endpoints = [Endpoint(name="simulator", base_url=f"{await child.url()}/v1")]
+            endpoints = [_simulator(await child.url())]
         await asyncio.to_thread(importlib.import_module, "yychat.upstream.client")
         upstreams.use(connected_upstreams(settings, endpoints))
     except ConfigurationError as error:
         lifecycle.fail(error)
-    else:
-        lifecycle.begin()
+        return
+    lifecycle.begin()
+    if child:
+        await _keep_simulating(settings, upstreams, child)
+
+
+async def _keep_simulating(settings: Settings, upstreams: Upstreams, child: SimulatorChild) -> None:
+    """Start the simulator again whenever it dies; on another port, as it takes a free one."""
+    while True:
+        ended = await child.ended()
+        log.warning("the built-in simulator ended (%d) and is started again", ended)
+        try:
+            await child.begin()
+            url = await child.url()
+        except ConfigurationError as error:
+            log.warning("%s", error)
+            await asyncio.sleep(RESTART_AFTER)
+            continue
+        before = list(upstreams)
+        upstreams.use(connected_upstreams(settings, [_simulator(url)]))
+        for upstream in before:
+            await upstream.close()
+
+
+def _simulator(url: str) -> Endpoint:
+    return Endpoint(name="simulator", base_url=f"{url}/v1")
 
 
 def connected_upstreams(settings: Settings, endpoints: list[Endpoint]) -> list["Upstream"]:
@@ -308,7 +345,8 @@ def _poster(settings: Settings) -> "WebPoster | None":
     return WebPoster()
 
 
-def _tools(settings: Settings, poster: "WebPoster | None") -> list[Tool]:
+def tools_of(settings: Settings, poster: "WebPoster | None") -> list[Tool]:
+    """The built-in tools. Raises ``ConfigurationError`` for a time zone that does not exist."""
     tavily = None
     if settings.tavily_api_key and poster:
         key = settings.tavily_api_key.get_secret_value()

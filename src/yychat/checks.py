@@ -1,15 +1,27 @@
 """``yychat check``: configuration and dependencies, tried; and how to mend what is wrong."""
 
 import asyncio
+import errno
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 
 import msgspec
 
-from . import app
-from .errors import UpstreamAuthFailed, UpstreamModelUnknown, UpstreamUnreachable, YYChatError
+from . import app, serving
+from .errors import (
+    NotFound,
+    UpstreamAuthFailed,
+    UpstreamError,
+    UpstreamModelUnknown,
+    UpstreamUnreachable,
+    YYChatError,
+)
+from .memory.embedder import UpstreamEmbedder
 from .settings import Settings
 from .upstream.client import Upstream
+from .upstream.models import ModelCatalogue
+from .upstream.resilience import Backoff
+from .upstream.router import Upstreams
 from .web.auth import KeyFile, parse_keys
 
 WITHIN = 10.0  # seconds for one check
@@ -47,9 +59,23 @@ async def _tried(subject: str, check: Check, settings: Settings) -> list[Finding
         async with asyncio.timeout(WITHIN):
             return await check(settings)
     except TimeoutError:
-        return [Finding(subject, f"no answer within {WITHIN:.0f} s", level="fail")]
+        return [Finding(subject, f"no answer within {WITHIN:.0f} s", REMEDIES[subject], "fail")]
     except YYChatError as error:
-        return [Finding(subject, error.message, level="fail")]
+        return [Finding(subject, error.message, REMEDIES[subject], "fail")]
+
+
+async def _address(settings: Settings) -> list[Finding]:
+    app.refuse_open_door(settings)
+    address = f"{settings.host}:{settings.port}"
+    try:
+        listener = await asyncio.to_thread(serving.listen, settings.host, settings.port)
+    except (OSError, UnicodeError) as error:
+        if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+            remedy = "is it this service? Else choose another YYCHAT_PORT"
+            return [Finding("address", f"{address} is in use", remedy, "warn")]
+        return [Finding("address", f"{address} cannot be listened on", REMEDIES["address"], "fail")]
+    listener.close()
+    return [Finding("address", f"{address} can be listened on")]
 
 
 async def _keys(settings: Settings) -> list[Finding]:
@@ -93,15 +119,26 @@ async def _personalities(settings: Settings) -> list[Finding]:
     return findings
 
 
+async def _tools(settings: Settings) -> list[Finding]:
+    names = [tool.name for tool in app.tools_of(settings, None)]
+    search = "on" if settings.tavily_api_key else "off (TAVILY_API_KEY turns it on)"
+    zone = f"time zone {settings.timezone}"
+    return [Finding("tools", f"{', '.join(names)}; {zone}; tavily_search is {search}")]
+
+
 async def _upstreams(settings: Settings) -> list[Finding]:
     if app.simulated(settings):
         remedy = "set OPENAI_API_KEY (and OPENAI_BASE_URL for other providers) for real answers"
         return [Finding("upstream", "none: answers will be simulated", remedy, "warn")]
     async with AsyncExitStack() as stack:
-        upstreams = app.connected_upstreams(settings, app.endpoints_of(settings))
-        for upstream in upstreams:
-            stack.push_async_callback(upstream.close)
-        return [await _upstream(upstream) for upstream in upstreams]
+        connected = app.connected_upstreams(settings, app.endpoints_of(settings))
+        upstreams = Upstreams(connected, Backoff(retries=0))
+        stack.push_async_callback(upstreams.close)
+        findings = list(await asyncio.gather(*map(_upstream, connected)))
+        if not all(finding.failed for finding in findings):
+            findings += await _default_model(settings, upstreams)
+            findings += await _embeddings(settings, upstreams)
+        return findings
 
 
 async def _upstream(upstream: Upstream) -> Finding:
@@ -123,9 +160,50 @@ async def _upstream(upstream: Upstream) -> Finding:
     return Finding(subject, "answers, and accepts the key")
 
 
+async def _default_model(settings: Settings, upstreams: Upstreams) -> list[Finding]:
+    model = settings.openai_model
+    if model is None:
+        return []
+    try:
+        await ModelCatalogue(upstreams, settings.models).get(model)
+    except NotFound:
+        if settings.models and model not in settings.models:
+            remedy = "add it to YYCHAT_MODELS, or choose another OPENAI_MODEL"
+            return [Finding("model", f"callers may not use {model}", remedy, "fail")]
+        remedy = "look at OPENAI_MODEL; some upstreams have more models than they list"
+        return [Finding("model", f"no upstream lists {model}", remedy, "warn")]
+    except UpstreamError as error:
+        return [Finding("model", error.message, REMEDIES["upstream"], "fail")]
+    return [Finding("model", f"{model} is there")]
+
+
+async def _embeddings(settings: Settings, upstreams: Upstreams) -> list[Finding]:
+    model = settings.embedding_model
+    if model is None:
+        return []
+    embedder = UpstreamEmbedder(model, lambda asked: upstreams.post("/embeddings", model, asked))
+    try:
+        (vector,) = await embedder.embed(["yychat check"])
+    except UpstreamError as error:
+        remedy = "look at YYCHAT_EMBEDDING_MODEL; unset, memory recalls by words alone"
+        return [Finding("embeddings", f"{model}: {error.message}", remedy, "fail")]
+    return [Finding("embeddings", f"{model} answers with {len(vector)} dimensions")]
+
+
 CHECKS: dict[str, Check] = {
+    "address": _address,
     "keys": _keys,
     "store": _store,
     "personalities": _personalities,
+    "tools": _tools,
     "upstream": _upstreams,
+}
+
+REMEDIES = {
+    "address": "look at YYCHAT_HOST, YYCHAT_PORT and YYCHAT_ALLOW_KEYLESS",
+    "keys": "look at YYCHAT_API_KEYS_FILE or YYCHAT_API_KEYS; yychat keys new makes their lines",
+    "store": "look at YYCHAT_DATA_DIR: whose it is, and how much room there is",
+    "personalities": "look at YYCHAT_PERSONALITY and YYCHAT_PERSONALITIES_DIR",
+    "tools": "look at YYCHAT_TIMEZONE: a name as Europe/Berlin",
+    "upstream": "look at OPENAI_BASE_URL and OPENAI_API_KEY, or at YYCHAT_UPSTREAMS_FILE",
 }

@@ -52,15 +52,10 @@ def serve(host: str | None, port: int | None) -> None:
     for chatty in ("uvicorn.error", "httpx2", "openai"):
         logging.getLogger(chatty).setLevel(max(logging.WARNING, logging.getLogger().level))
     from . import app, serving
-    from .web.auth import LOOPBACK
     from .web.services import Lifecycle
 
+    app.refuse_open_door(settings)
     keyless = not (settings.api_keys or settings.api_keys_file)
-    if keyless and settings.host not in LOOPBACK and not settings.allow_keyless:
-        raise ConfigurationError(
-            f"without API keys only loopback is served, not {settings.host}: make a key with "
-            "`yychat keys new`, or set YYCHAT_ALLOW_KEYLESS=1 if something else guards this address"
-        )
     lifecycle = Lifecycle()
     service = app.create_app(settings, lifecycle)
     try:

@@ -4,11 +4,20 @@ docs/configuration.md is generated from here (``make docs``).
 """
 
 import difflib
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+)
 
 from .errors import ConfigurationError
 
@@ -19,11 +28,20 @@ def _words(given: object) -> object:
     return given
 
 
+def _origin(given: str) -> str:
+    if not re.fullmatch(r"https?://[A-Za-z0-9.\-\[\]:]+", given):
+        raise ValueError("an origin is http(s)://host[:port], without a path and without *")
+    return given
+
+
 Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
 
 
 def _field(name: str, default: Any, meaning: str, **limits: Any) -> Any:
     return Field(default, validation_alias=name, description=meaning, **limits)
+
+
+Origin = Annotated[str, AfterValidator(_origin)]
 
 
 class Settings(BaseModel):
@@ -58,7 +76,7 @@ class Settings(BaseModel):
     max_body: int = _field(
         "YYCHAT_MAX_BODY", 4 * 1024 * 1024, "Largest request body in bytes.", gt=0
     )
-    cors_origins: Words = _field(
+    cors_origins: Annotated[tuple[Origin, ...], BeforeValidator(_words)] = _field(
         "YYCHAT_CORS_ORIGINS", (), "Browser origins that may call, comma-separated. Empty: none."
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = _field(

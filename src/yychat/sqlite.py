@@ -6,9 +6,11 @@ commits with ``synchronous=normal`` and none with ``full``
 """
 
 import asyncio
+import math
 import queue
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -20,6 +22,9 @@ from .errors import ConfigurationError, StoreError
 T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], T]
 
+BUSY = 5.0  # seconds to wait for another process
+SCRUB_BUSY = 0.2  # seconds to wait for readers before the log is emptied; answers wait as well
+SCRUB_AGAIN = 1.0  # seconds until that is tried again
 GROUP = 256  # the most writes that share one commit
 BACKLOG = 20_000  # the most writes that may wait; beyond it the store counts as unavailable
 
@@ -41,11 +46,11 @@ MIGRATIONS: Sequence[str] = (
     CREATE INDEX turns_by_tenant ON turns (tenant);
     CREATE INDEX turns_by_age ON turns (at);
     CREATE TABLE erasures (
-        owner  TEXT PRIMARY KEY,
-        tenant TEXT NOT NULL,
-        at     REAL NOT NULL,
-        epoch  INTEGER NOT NULL
+        whose TEXT PRIMARY KEY,
+        at    REAL NOT NULL,
+        epoch INTEGER NOT NULL
     ) WITHOUT ROWID;
+    CREATE INDEX erasures_by_epoch ON erasures (epoch);
     CREATE TABLE outbox (
         seq        INTEGER PRIMARY KEY AUTOINCREMENT,
         id         TEXT NOT NULL UNIQUE,
@@ -53,6 +58,7 @@ MIGRATIONS: Sequence[str] = (
         tenant     TEXT NOT NULL,
         owner_kind TEXT NOT NULL,
         owner      TEXT NOT NULL,
+        at         REAL NOT NULL,
         turn       BLOB NOT NULL,
         put_at     REAL NOT NULL,
         due_at     REAL NOT NULL,
@@ -82,7 +88,10 @@ class Database:
         self._local = threading.local()
         self._opened: list[sqlite3.Connection] = []
         self._closed = False
+        self._scrub_at = math.inf
         try:
+            with suppress(OSError):  # there already, or SQLite says what is wrong with it
+                path.touch(mode=0o600, exist_ok=False)  # its log gets the same mode
             self._writer = self._connect()
             _migrate(self._writer, path)
         except (StoreError, ConfigurationError):
@@ -93,19 +102,24 @@ class Database:
         )
         self._thread.start()
 
-    async def write(self, work: Work[T]) -> T:
+    async def write(self, work: Work[T], *, scrub: bool = False) -> T:
         """Run *work* in the next group commit and return its result once that is durable.
 
-        Cancelling the wait does not undo the work.
+        With *scrub*, what it deletes leaves the disk as well: at once, or as soon as nobody reads
+        an older state. Cancelling the wait does not undo the work.
         """
         self._check_open()
         loop = asyncio.get_running_loop()
-        write: _Write[T] = _Write(work, loop.create_future(), loop)
+        write: _Write[T] = _Write(work, loop.create_future(), loop, scrub=scrub)
         try:
             self._waiting.put_nowait(write)
         except queue.Full:
             raise StoreError("the local store has too many writes waiting") from None
         return await write.future
+
+    async def scrub(self) -> None:
+        """Let what earlier writes deleted leave the disk; see ``write``."""
+        await self.write(lambda _: None, scrub=True)
 
     async def read(self, work: Work[T]) -> T:
         """Run *work* on a read connection."""
@@ -134,14 +148,21 @@ class Database:
     def _connect(self) -> sqlite3.Connection:
         with translated():
             connection = sqlite3.connect(
-                self._path, isolation_level=None, check_same_thread=False, timeout=5.0
+                self._path, isolation_level=None, check_same_thread=False, timeout=BUSY
             )
-            self._opened.append(connection)
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute(f"PRAGMA synchronous = {self._synchronous}")
-            connection.execute("PRAGMA cache_size = -4096")
-            connection.execute("PRAGMA secure_delete = ON")  # erased is erased
-            return connection
+            try:
+                self._prepare(connection)
+            except sqlite3.Error:
+                connection.close()
+                raise
+        self._opened.append(connection)
+        return connection
+
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute(f"PRAGMA synchronous = {self._synchronous}")
+        connection.execute("PRAGMA cache_size = -4096")
+        connection.execute("PRAGMA secure_delete = ON")  # erased is erased
 
     def _read(self, work: Work[T]) -> T:
         connection = getattr(self._local, "connection", None)
@@ -151,22 +172,29 @@ class Database:
             return work(connection)
 
     def _write_forever(self) -> None:
-        while (first := self._waiting.get()) is not None:
-            group, last = self._gather(first)
-            self._commit(group)
-            if last:
-                return
+        last = False
+        while not last:
+            group, last = self._gather()
+            if group:
+                self._commit(group)
+            if any(write.scrub for write in group):
+                self._scrub_at = 0.0
+            if self._scrub_at <= time.monotonic() or (last and self._scrub_at < math.inf):
+                self._scrub(BUSY if last else SCRUB_BUSY)
+            for loop in {write.loop for write in group}:
+                _settle(loop, [write for write in group if write.loop is loop])
 
-    def _gather(self, first: "_Write[Any]") -> tuple[list["_Write[Any]"], bool]:
-        group = [first]
-        while len(group) < GROUP:
-            try:
+    def _gather(self) -> tuple[list["_Write[Any]"], bool]:
+        """What waits, after waiting for something; and whether that is the last."""
+        group: list[_Write[Any]] = []
+        with suppress(queue.Empty):
+            write = self._waiting.get(timeout=None if self._scrub_at == math.inf else SCRUB_AGAIN)
+            while write is not None:
+                group.append(write)
+                if len(group) == GROUP:
+                    return group, False
                 write = self._waiting.get_nowait()
-            except queue.Empty:
-                break
-            if write is None:
-                return group, True
-            group.append(write)
+            return group, True
         return group, False
 
     def _commit(self, group: list["_Write[Any]"]) -> None:
@@ -181,17 +209,30 @@ class Database:
                 write.error = error
             with suppress(sqlite3.Error):  # a full disk may have rolled it back already
                 self._writer.execute("ROLLBACK")
-        for loop in {write.loop for write in group}:
-            _settle(loop, [write for write in group if write.loop is loop])
+
+    def _scrub(self, wait: float) -> None:
+        """Empty the log, whose older pages still have what was deleted; again later if somebody
+        reads it for longer than *wait* seconds."""
+        busy = 1
+        self._writer.execute(f"PRAGMA busy_timeout = {wait * 1000:.0f}")
+        with suppress(sqlite3.Error):
+            busy = self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        self._writer.execute(f"PRAGMA busy_timeout = {BUSY * 1000:.0f}")
+        self._scrub_at = time.monotonic() + SCRUB_AGAIN if busy else math.inf
 
 
 class _Write(Generic[T]):
     """A write on its way: the work, who waits for it, and how it ended."""
 
     def __init__(
-        self, work: Work[T], future: asyncio.Future[T], loop: asyncio.AbstractEventLoop
+        self,
+        work: Work[T],
+        future: asyncio.Future[T],
+        loop: asyncio.AbstractEventLoop,
+        *,
+        scrub: bool,
     ) -> None:
-        self.work, self.future, self.loop = work, future, loop
+        self.work, self.future, self.loop, self.scrub = work, future, loop, scrub
         self.result: T | None = None
         self.error: Exception | None = None
 

@@ -6,6 +6,7 @@ import time
 import uuid
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
+from functools import partial
 from typing import Any, Literal
 
 import msgspec
@@ -22,10 +23,13 @@ from ..tools.registry import Registry
 from ..upstream.router import Upstreams
 from .answer import answered
 from .base import EngineInfo, Health
-from .prompt import Budget, compose
+from .prompt import Budget, Prompt, compose
 from .tool_loop import Limits, ToolLoop
 
 log = logging.getLogger(__name__)
+
+HUGE = 200_000  # bytes of a request; composing more takes longer than others should wait for it
+HANDED_OVER = ("tool_calls", "function_call")  # ends of an answer that goes on at the client
 
 SaveMode = Literal["both", "user", "assistant"]
 
@@ -63,15 +67,14 @@ class ChatEngine:
         self._upstreams, self._memory, self._outbox = upstreams, memory, outbox
         self._tools, self._personalities = tools, personalities
         self._options, self._clock = options, clock
+        self._unsaved: str | None = None  # what the last attempt to remember a turn came to
 
     async def generate_response(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
         personality = self._personality(request.personality_id)
         allowed = personality.allowed_tools if personality else None
         tools = ToolLoop(self._tools, request, allowed, self._options.limits)
         recalled, result = await self._recall(request)
-        prompt = compose(
-            request, personality, recalled.records, self._options.budget, extra_bytes=tools.size
-        )
+        prompt = await self._composed(request, personality, recalled.records, tools.size)
         if result == "hit" and not prompt.recalled:
             result = "empty"
         about: About | None = About(
@@ -130,16 +133,33 @@ class ChatEngine:
             return Recollection(), "degraded"
         return found, "hit" if found.records else "empty"
 
+    async def _composed(
+        self,
+        request: ChatRequest,
+        personality: Personality | None,
+        records: Sequence[Record],
+        extra_bytes: int,
+    ) -> Prompt:
+        composing = partial(
+            compose, request, personality, records, self._options.budget, extra_bytes=extra_bytes
+        )
+        return await asyncio.to_thread(composing) if request.size > HUGE else composing()
+
     async def _save(self, request: ChatRequest, answer: Answer) -> None:
         """Put the turn into the outbox; the answer goes out even where that fails."""
-        if request.owner is None or not answer.text:
+        if request.owner is None or not answer.text or answer.finish_reason in HANDED_OVER:
             return
         turn = self._turn(request, answer)
+        if not turn.user and not turn.assistant:
+            return
         try:
             async with asyncio.timeout(self._options.save_within):
                 await self._outbox.put(Job(kind=self._memory.name, owner=request.owner, turn=turn))
         except (StoreError, TimeoutError) as error:
+            self._unsaved = f"turns are not remembered: {error or 'no time left'}"
             log.error("a turn is not remembered: %s", error or "no time left")  # noqa: TRY400
+        else:
+            self._unsaved = None
 
     def _turn(self, request: ChatRequest, answer: Answer) -> Turn:
         longest, mode = self._options.longest_text, self._options.save
@@ -152,6 +172,8 @@ class ChatEngine:
         )
 
     async def _memory_trouble(self) -> str | None:
+        if self._unsaved:
+            return self._unsaved
         try:
             async with asyncio.timeout(1.0):
                 await self._outbox.backlog()

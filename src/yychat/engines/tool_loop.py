@@ -11,6 +11,7 @@ import msgspec
 from ..chat import ChatRequest
 from ..errors import InvalidRequest
 from ..tools.base import ToolResult
+from ..tools.payloads import failure
 from ..tools.registry import Registry
 from .calls import CallBook, OurCall
 
@@ -18,24 +19,24 @@ REPEATS = 2  # times the same call with the same arguments is run; a model that 
 
 
 class Limits(msgspec.Struct, frozen=True):
-    """``rounds`` with the upstream and ``wall`` seconds, after which the model has to answer."""
+    """``rounds`` with the upstream and ``wall`` seconds, after which the model has to answer;
+    ``calls`` that are run in one round."""
 
     rounds: int = 8
     wall: float = 60.0
+    calls: int = 16
 
 
-class _Function(msgspec.Struct):
+class _Named(msgspec.Struct):
     name: str
 
 
 class _ClientTool(msgspec.Struct):
-    function: _Function | None = None
-    custom: _Function | None = None
+    function: _Named | None = None
+    custom: _Named | None = None
 
-    @property
-    def name(self) -> str | None:
-        named = self.function or self.custom
-        return named.name if named else None
+
+_client_tools = msgspec.json.Decoder(list[_ClientTool] | None)
 
 
 class ToolLoop:
@@ -50,14 +51,14 @@ class ToolLoop:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._registry, self._allowed, self._clock = registry, allowed, clock
-        self._rounds, self._ends = limits.rounds, clock() + limits.wall
-        self._client_tools = _client_tools(request)
-        self._client_names = {tool.name for tool in _parsed(self._client_tools) if tool.name}
+        self._limits, self._ends = limits, clock() + limits.wall
+        self.active = request.use_tools and request.choices == 1
+        self._given = bytes(request.fields.get("tools", b"null"))
+        self._client_names = _names(self._given) if self.active else frozenset[str]()
         self._ours = self._offered(request)
         self._made: Counter[tuple[str, str]] = Counter()
         self._round = 0
         self.exhausted = False
-        self.active = request.use_tools and request.choices == 1
 
     @property
     def size(self) -> int:
@@ -75,10 +76,10 @@ class ToolLoop:
         to answer, and calls that it makes all the same are not run.
         """
         self._round += 1
-        self.exhausted = self._round >= self._rounds or self._clock() >= self._ends
+        self.exhausted = self._round >= self._limits.rounds or self._clock() >= self._ends
         if not self._ours:
             return {}
-        fields: dict[str, Any] = {"tools": [*self._client_tools, *map(msgspec.Raw, self._ours)]}
+        fields: dict[str, Any] = {"tools": self._all_tools()}
         if self.exhausted:
             fields["tool_choice"] = "none"
         elif self._round > 1:
@@ -87,8 +88,13 @@ class ToolLoop:
         return fields
 
     async def run(self, said: str, calls: Sequence[OurCall]) -> list[dict[str, Any]]:
-        """Run *calls* side by side; the messages that tell the model how they ended."""
-        results = await asyncio.gather(*map(self._run, calls))
+        """Run *calls* side by side; the messages that tell the model how they ended.
+
+        That takes no longer than the wall time leaves: what is still running then is given up.
+        """
+        most = self._limits.calls
+        results = await asyncio.gather(*map(self._run, calls[:most]))
+        results += [_error(f"only {most} calls are run at a time; call again")] * len(calls[most:])
         asked = {
             "role": "assistant",
             "content": said or None,
@@ -102,13 +108,16 @@ class ToolLoop:
     async def _run(self, call: OurCall) -> ToolResult:
         self._made[call.name, call.arguments] += 1
         if self._made[call.name, call.arguments] > REPEATS:
-            error = "this call was made before with the same arguments; use its result"
-            return ToolResult(content=msgspec.json.encode({"error": error}).decode(), ok=False)
-        return await self._registry.call(call.name, call.arguments, allowed=self._allowed)
+            return _error("this call was made before with the same arguments; use its result")
+        try:
+            async with asyncio.timeout(self._ends - self._clock()):
+                return await self._registry.call(call.name, call.arguments, allowed=self._allowed)
+        except TimeoutError:
+            return _error("the time for tools is over; answer with what is known")
 
     def _offered(self, request: ChatRequest) -> list[bytes]:
         refused = request.fields.get("tool_choice") == msgspec.Raw(b'"none"')
-        if not request.use_tools or request.choices > 1 or refused or "functions" in request.fields:
+        if not self.active or refused or "functions" in request.fields:
             return []
         offered = self._registry.offered(self._allowed)
         definitions = self._registry.definitions_json(self._allowed)
@@ -118,6 +127,11 @@ class ToolLoop:
             if tool.name not in self._client_names
         ]
 
+    def _all_tools(self) -> msgspec.Raw:
+        """The client's tools, in the client's bytes, and ours."""
+        theirs = self._given.strip()[1:-1].strip() if self._given != b"null" else b""
+        return msgspec.Raw(b"[%b]" % b",".join([theirs, *self._ours] if theirs else self._ours))
+
     def _is_ours(self, name: str) -> bool:
         """A forbidden or unknown tool is ours to refuse, unless the client could mean it."""
         if name in self._client_names:
@@ -125,22 +139,15 @@ class ToolLoop:
         return self._registry.knows(name) or not self._client_names
 
 
-def _client_tools(request: ChatRequest) -> list[msgspec.Raw]:
-    raw = request.fields.get("tools")
-    if raw is None:
-        return []
+def _names(tools: bytes) -> frozenset[str]:
+    """The names of a client's tools. Kinds that have none are the upstream's own."""
     try:
-        return msgspec.json.decode(raw, type=list[msgspec.Raw] | None) or []
+        given = _client_tools.decode(tools) or ()
     except msgspec.ValidationError:
-        raise InvalidRequest("tools must be an array", param="tools") from None
+        raise InvalidRequest("tools must be a list of tool definitions", param="tools") from None
+    named = (tool.function or tool.custom for tool in given)
+    return frozenset(tool.name for tool in named if tool)
 
 
-def _parsed(tools: Sequence[msgspec.Raw]) -> list[_ClientTool]:
-    parsed = []
-    for position, raw in enumerate(tools):
-        try:
-            parsed.append(msgspec.json.decode(raw, type=_ClientTool))
-        except msgspec.ValidationError:
-            where = f"tools[{position}]"
-            raise InvalidRequest(f"{where} must be a tool definition", param=where) from None
-    return parsed
+def _error(message: str) -> ToolResult:
+    return ToolResult(content=failure(message), ok=False)

@@ -11,6 +11,8 @@ from ..errors import UpstreamProtocolError
 
 Vector = NDArray[np.float32]
 
+LONGEST = 6_000  # characters of a text that are embedded; models refuse what is much longer
+
 
 class Embedder(Protocol):
     """Raises ``UpstreamError`` and nothing else. Vectors of different models never meet."""
@@ -38,7 +40,8 @@ class UpstreamEmbedder:
         self._post = post
 
     async def embed(self, texts: Sequence[str]) -> list[Vector]:
-        answer = await self._post({"input": list(texts), "encoding_format": "float"})
+        cut = [text[:LONGEST] for text in texts]
+        answer = await self._post({"input": cut, "encoding_format": "float"})
         try:
             rows = sorted(msgspec.json.decode(answer, type=_Reply).data, key=lambda row: row.index)
         except msgspec.DecodeError as error:

@@ -20,8 +20,9 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 Speaker = Literal["user", "assistant"]
 
-INLINE = 32  # turns; more new ones than this are indexed in a thread
-EMPTY = 8  # documents; what an index costs before its first one, roughly
+PAGE = 500  # characters; a document weighs one, and one more for each of these
+INLINE = 40  # documents by weight; more new ones than this are indexed in a thread
+EMPTY = 8  # documents by weight; what an index costs before its first one, roughly
 
 
 class NativeMemory:
@@ -29,7 +30,9 @@ class NativeMemory:
 
     What counts is the store: a turn answered by any process, still in the outbox or already
     stored, is found by the next recall anywhere. The least recently used indexes go when all
-    together hold more than *documents*.
+    together weigh more than *documents* of a few lines. A turn is stored without vectors where
+    the embedder takes longer than *store_within* seconds, and found without where it takes longer
+    than *embed_within*.
     """
 
     name = "native"
@@ -40,12 +43,14 @@ class NativeMemory:
         *,
         embedder: Embedder | None = None,
         embed_within: float = 0.2,
+        store_within: float = 10.0,
         keep: int = 5_000,
         days: int = 0,
         documents: int = 200_000,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._store, self._embedder, self._embed_within = store, embedder, embed_within
+        self._store_within = store_within
         self._keep, self._clock = keep, clock
         self._age = days * 86_400.0 or None
         self._shelf = _Shelf(documents)
@@ -53,7 +58,7 @@ class NativeMemory:
 
     @property
     def held(self) -> int:
-        """What the warm indexes hold together, in documents; an empty one counts as a few."""
+        """What the warm indexes weigh together; an empty one weighs a few documents."""
         return self._shelf.held
 
     async def recall(self, owner: Owner, query: str, limit: int) -> Recollection:
@@ -68,7 +73,9 @@ class NativeMemory:
 
     async def listing(self, owner: Owner, limit: int) -> list[Record]:
         turns = await self._store.newest(owner, limit)
-        records = [record for turn in turns for record in reversed(_records(turn))]
+        horizon = self._horizon()
+        kept = (turn for turn in turns if turn.at >= horizon)
+        records = [record for turn in kept for record in reversed(_records(turn))]
         return records[:limit]
 
     async def erase(self, owner: Owner) -> int:
@@ -76,10 +83,11 @@ class NativeMemory:
         return await self._store.erase(owner)
 
     async def tidy(self, every: float = 3_600.0) -> None:
-        """Let turns go that are older than *days*, now and then; until cancelled."""
-        while self._age is not None:
+        """Let turns go that are older than *days*, and what erasures left, now and then; until
+        cancelled."""
+        while True:
             try:
-                await self._store.expire(self._clock() - self._age)
+                await self._store.expire(self._horizon())
             except StoreError as error:
                 log.warning("old turns stay for now: %s", error)
             await asyncio.sleep(every)
@@ -94,17 +102,21 @@ class NativeMemory:
         vector = await embedding if embedding else None
         now = self._clock()
         async with warm.lock:
-            if self._age is not None:
-                warm.forget_before(now - self._age)
+            warm.forget_before(self._horizon())
             return warm.search(query, limit, vector, now)
 
     async def _extend(self, warm: "_Warm", look: Look) -> None:
-        if len(look.turns) > INLINE:
-            await asyncio.to_thread(warm.extend, look)
+        horizon = self._horizon()
+        if len(look.turns) > INLINE or sum(_weight(new.turn) for new in look.turns) > INLINE:
+            await asyncio.to_thread(warm.extend, look, horizon)
         else:
-            warm.extend(look)
+            warm.extend(look, horizon)
         warm.forget_beyond(self._keep)
         self._shelf.weigh(warm)
+
+    def _horizon(self) -> float:
+        """Turns answered before this Unix time are too old."""
+        return self._clock() - self._age if self._age else 0.0
 
     def _warm(self, owner: Owner) -> "_Warm":
         warm = self._shelf.take(owner.key)
@@ -129,9 +141,10 @@ class NativeMemory:
         if self._embedder is None or not texts:
             return None
         try:
-            embedded = await self._embedder.embed(texts)
-        except UpstreamError as error:
-            log.warning("a turn is stored without vectors: %s", error)
+            async with asyncio.timeout(self._store_within):
+                embedded = await self._embedder.embed(texts)
+        except (UpstreamError, TimeoutError) as error:
+            log.warning("a turn is stored without vectors: %s", str(error) or "no time left")
             return None
         raw = {
             role: vector.astype(np.float16).tobytes()
@@ -172,18 +185,21 @@ class _Shelf:
         """Take notice of how much *warm* holds now, and make room."""
         if self._warm.get(warm.key) is not warm:
             return  # it was let go while somebody still searched it
-        self.held += len(warm) + EMPTY - warm.weight
-        warm.weight = len(warm) + EMPTY
+        self.held += warm.size + EMPTY - warm.weight
+        warm.weight = warm.size + EMPTY
         while self.held > self._most and len(self._warm) > 1:
             self.drop(next(iter(self._warm)))
 
     def drop(self, key: str) -> None:
         warm = self._warm.pop(key, None)
-        self.held -= warm.weight if warm is not None else 0  # an empty one is falsy
+        self.held -= warm.weight if warm else 0
 
 
 class _Warm:
-    """One owner's index, and how far into the store it reaches."""
+    """One owner's index, and how far into the store it reaches.
+
+    ``size`` is what its documents weigh, ``weight`` what the shelf last knew of that.
+    """
 
     def __init__(self, key: str, *, one_session: bool, model: str | None) -> None:
         self.key, self.weight = key, 0
@@ -191,14 +207,13 @@ class _Warm:
         self._one_session, self._model = one_session, model
         self._clear(epoch=0)
 
-    def __len__(self) -> int:
-        return len(self._index)
-
-    def extend(self, look: Look) -> None:
+    def extend(self, look: Look, horizon: float) -> None:
+        """Take in what is new and not older than *horizon*. In order of time, in which it is also
+        forgotten: a dead letter comes last in a look however old it is."""
         if look.epoch != self.epoch:
             self._clear(look.epoch)
-        for stored in look.turns:
-            self._add(stored)
+        for stored in sorted(look.turns, key=lambda stored: stored.turn.at):
+            self._add(stored, horizon)
         self._mark = look.mark
 
     @property
@@ -216,7 +231,7 @@ class _Warm:
         return Recollection(records=tuple(records), source=source)
 
     def forget_beyond(self, turns: int) -> None:
-        """Let the oldest go, in strides, so that forgetting stays cheap."""
+        """Let the oldest go; an eighth more than *turns* may stay, as in the store."""
         while len(self._known) > turns + turns // 8:
             self._forget_oldest()
 
@@ -232,17 +247,21 @@ class _Warm:
     def _forget_oldest(self) -> None:
         positions = self._known.pop(next(iter(self._known)))
         self._index.forget_oldest(len(positions))
+        if positions:
+            self.size -= _weight(self._documents[positions[0]][0])
         for position in positions:
             del self._documents[position]
 
     def _clear(self, epoch: int) -> None:
-        self.epoch, self.seq, self._mark = epoch, 0, 0
+        self.epoch, self.seq, self._mark, self.size = epoch, 0, 0, 0
         self._index = Index()
         self._known: dict[str, list[int]] = {}  # turn id -> positions in the index
         self._documents: dict[int, tuple[Turn, Speaker]] = {}
 
-    def _add(self, stored: StoredTurn) -> None:
+    def _add(self, stored: StoredTurn, horizon: float) -> None:
         self.seq = max(self.seq, stored.seq or 0)
+        if stored.turn.at < horizon:
+            return
         known = self._known.get(stored.turn.id)
         vectors = self._vectors(stored)
         if known is not None:  # first seen in the outbox; its vectors come with the stored row
@@ -256,6 +275,7 @@ class _Warm:
             position = self._index.add(text, stored.turn.at, session=session, vector=vector)
             self._documents[position] = (stored.turn, role)
             positions.append(position)
+        self.size += _weight(stored.turn)
 
     def _vectors(self, stored: StoredTurn) -> Sequence[Vector | None]:
         spoken, vectors = _spoken(stored.turn), stored.vectors
@@ -268,6 +288,10 @@ class _Warm:
 def _spoken(turn: Turn) -> list[tuple[Speaker, str]]:
     both: list[tuple[Speaker, str]] = [("user", turn.user), ("assistant", turn.assistant)]
     return [(role, text) for role, text in both if text]
+
+
+def _weight(turn: Turn) -> int:
+    return sum(1 + len(text) // PAGE for _, text in _spoken(turn))
 
 
 def _records(turn: Turn) -> list[Record]:

@@ -7,6 +7,7 @@ once the memory has it. Delivery is at least once; memories know a turn by its i
 import asyncio
 import logging
 import random
+import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Protocol
@@ -141,10 +142,10 @@ class OutboxWorker:
                 while await self.deliver():
                     pass
         except (TimeoutError, YYChatError) as error:
-            log.warning("outbox left for the next start: %s", error or "no time left")
+            log.warning("outbox left for the next start: %s", str(error) or "no time left")
 
     async def deliver(self) -> int:
-        """Take one batch where it belongs; how many jobs were tried."""
+        """Take one batch where it belongs; how many jobs were delivered or given back."""
         jobs = await self._outbox.claim(self._name, self._batch, self._lease)
         if not jobs:
             return 0
@@ -152,8 +153,16 @@ class OutboxWorker:
         for job in jobs:
             lines.setdefault((job.kind, job.owner.key), []).append(job)
         async with _heartbeat(lambda: self._outbox.renew(self._name, self._lease), self._lease / 3):
-            delivered = await asyncio.gather(*map(self._deliver_in_order, lines.values()))
-        await self._outbox.done(job for group in delivered for job in group)
+            return sum(await asyncio.gather(*map(self._deliver_line, lines.values())))
+
+    async def _deliver_line(self, jobs: Sequence[Job]) -> int:
+        """One owner's jobs; no other owner's have to wait for them to be acknowledged."""
+        delivered = await self._deliver_in_order(jobs)
+        try:
+            await self._outbox.done(delivered)
+        except YYChatError as error:  # the next claim gives them again
+            log.warning("delivered jobs were not acknowledged: %s", error)
+            return 0
         return len(jobs)
 
     async def _deliver_in_order(self, jobs: Sequence[Job]) -> list[Job]:
@@ -175,6 +184,9 @@ class OutboxWorker:
             await memory.remember(job.owner, job.turn)
         except YYChatError as error:
             return error.message
+        except Exception as error:  # noqa: BLE001 - a bug that one turn meets is not its neighbours'
+            log.error("a bug met job %s: %s", job.id, _place(error))  # noqa: TRY400
+            return "a bug"
         return None
 
     async def _give_back(self, failed: Job, untried: Sequence[Job], trouble: str) -> None:
@@ -200,6 +212,12 @@ class OutboxWorker:
         except TimeoutError:
             return
         await asyncio.sleep(self._gather)
+
+
+def _place(error: Exception) -> str:
+    """The type of an exception and where it was raised; its text may quote the turn."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__} at {frame.filename.rpartition('/')[2]}:{frame.lineno}"
 
 
 @asynccontextmanager

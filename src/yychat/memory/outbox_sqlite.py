@@ -10,6 +10,7 @@ import msgspec
 from ..owner import Kind, Owner
 from ..sqlite import Database
 from .base import Turn
+from .erasures_sqlite import stays_erased
 from .outbox import Backlog, Job
 
 COLUMNS = "kind, tenant, owner_kind, owner, turn, attempts"
@@ -23,27 +24,7 @@ class SqliteOutbox:
 
     async def put(self, job: Job) -> None:
         now = self._clock()
-        row = (
-            job.id,
-            job.kind,
-            job.owner.tenant,
-            job.owner.kind,
-            job.owner.key,
-            msgspec.msgpack.encode(job.turn),
-            now,
-            now,
-            job.owner.key,
-            job.turn.at,
-        )
-        await self._database.write(
-            lambda c: c.execute(
-                "INSERT OR IGNORE INTO outbox"
-                " (id, kind, tenant, owner_kind, owner, turn, put_at, due_at)"
-                " SELECT ?, ?, ?, ?, ?, ?, ?, ? WHERE NOT EXISTS"
-                " (SELECT 1 FROM erasures WHERE owner = ? AND at >= ?)",
-                row,
-            )
-        )
+        await self._database.write(lambda c: _put(c, job, now))
 
     async def claim(self, worker: str, limit: int, lease: float) -> Sequence[Job]:
         now = self._clock()
@@ -106,6 +87,19 @@ def pending_turns(
         (owner.key, after, kind),
     )
     return [(seq, msgspec.msgpack.decode(turn, type=Turn)) for seq, turn in rows]
+
+
+def _put(connection: sqlite3.Connection, job: Job, now: float) -> None:
+    owner, turn = job.owner, job.turn
+    if stays_erased(connection, owner, turn.at):
+        return
+    packed = msgspec.msgpack.encode(turn)
+    connection.execute(
+        "INSERT OR IGNORE INTO outbox"
+        " (id, kind, tenant, owner_kind, owner, at, turn, put_at, due_at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (job.id, job.kind, owner.tenant, owner.kind, owner.key, turn.at, packed, now, now),
+    )
 
 
 def _any_due(connection: sqlite3.Connection, worker: str, now: float) -> bool:

@@ -46,12 +46,13 @@ class TurnStore(Protocol):
         ...
 
     async def append(self, owner: Owner, turn: Turn, vectors: Vectors | None, *, keep: int) -> None:
-        """Store a turn once, keep the owner's newest *keep*; a turn answered before the owner's
-        last erasure is dropped."""
+        """Store a turn once and keep about the owner's newest *keep*; a turn answered before the
+        last erasure of the owner or its tenant is dropped."""
         ...
 
     async def expire(self, before: float) -> int:
-        """Delete turns answered before *before* (Unix time), everybody's; how many."""
+        """Delete everybody's turns answered before *before* (Unix time), dead letters included;
+        how many. What still waits is not touched, and what was erased stays so."""
         ...
 
     async def newest(self, owner: Owner, limit: int) -> list[Turn]:

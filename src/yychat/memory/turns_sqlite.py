@@ -11,17 +11,19 @@ import msgspec
 from ..owner import Owner
 from ..sqlite import Database
 from .base import Turn
+from .erasures_sqlite import drop_marks, epoch, mark, marks_tenant, stays_erased
 from .outbox_sqlite import pending_turns
 from .turns import Look, StoredTurn, Vectors
 
 KIND = "native"
 TRIM_EVERY = 8  # turns, on average; an owner may exceed its bound by a few times as many
 STRIDE = 500  # turns that expire in one transaction
+MARKED = 86_400.0  # seconds; no delivery is later than that
 COLUMNS = "seq, id, at, user, assistant, engine, vectors"
 
 
 class SqliteTurns:
-    """Turns as rows; an owner's epoch counts its erasures. See ``TurnStore`` for the promises."""
+    """Turns as rows. See ``TurnStore`` for the promises."""
 
     def __init__(self, database: Database, clock: Callable[[], float] = time.time) -> None:
         self._database, self._clock = database, clock
@@ -33,63 +35,77 @@ class SqliteTurns:
         await self._database.write(lambda c: _append(c, owner, turn, vectors, keep))
 
     async def expire(self, before: float) -> int:
+        marked = self._clock() - MARKED
+        await self._database.write(lambda c: drop_marks(c, marked))
         expired = 0
         while True:  # in strides: a writer that has long work lets answers wait
             gone = await self._database.write(lambda c: _expire(c, before))
             expired += gone
-            if gone < STRIDE:
-                return expired
+            if not gone:
+                break
+        if expired:
+            await self._database.scrub()
+        return expired
 
     async def newest(self, owner: Owner, limit: int) -> list[Turn]:
         return await self._database.read(lambda c: _newest(c, owner, limit))
 
     async def erase(self, owner: Owner) -> int:
-        now = self._clock()
-        return await self._database.write(lambda c: _erase(c, owner.tenant, [owner.key], now))
+        return await self._erase("owner", owner.key, marked=owner.key)
 
     async def erase_tenant(self, tenant: str) -> int:
+        return await self._erase("tenant", tenant, marked=marks_tenant(tenant))
+
+    async def _erase(self, column: str, value: str, *, marked: str) -> int:
         now = self._clock()
-        return await self._database.write(lambda c: _erase_tenant(c, tenant, now))
+
+        def work(connection: sqlite3.Connection) -> int:
+            mark(connection, marked, now)
+            return _erased(connection, column, value)
+
+        return await self._database.write(work, scrub=True)
 
 
-def _look(connection: sqlite3.Connection, owner: Owner, epoch: int, after: int, mark: int) -> Look:
+def _look(connection: sqlite3.Connection, owner: Owner, seen: int, after: int, place: int) -> Look:
     connection.execute("BEGIN")  # one snapshot: a turn leaving the outbox is seen on one side
     try:
-        current = _epoch(connection, owner)
-        if current != epoch:
-            after = mark = 0
+        current = epoch(connection, owner)
+        if current != seen:
+            after = place = 0
         rows = connection.execute(
             f"SELECT {COLUMNS} FROM turns WHERE owner = ? AND seq > ? ORDER BY seq",
             (owner.key, after),
         )
         turns = [_stored(row) for row in rows]
-        waiting = pending_turns(connection, owner, KIND, after=mark)
+        waiting = pending_turns(connection, owner, KIND, after=place)
     finally:
         connection.execute("COMMIT")
     turns += [StoredTurn(turn, seq=None) for _, turn in waiting]
-    return Look(epoch=current, turns=turns, mark=waiting[-1][0] if waiting else mark)
+    return Look(epoch=current, turns=turns, mark=waiting[-1][0] if waiting else place)
 
 
 def _expire(connection: sqlite3.Connection, before: float) -> int:
-    return connection.execute(
+    turns = connection.execute(
         "DELETE FROM turns WHERE seq IN (SELECT seq FROM turns WHERE at < ? LIMIT ?)",
         (before, STRIDE),
-    ).rowcount
-
-
-def _epoch(connection: sqlite3.Connection, owner: Owner) -> int:
-    row = connection.execute("SELECT epoch FROM erasures WHERE owner = ?", (owner.key,)).fetchone()
-    return row[0] if row else 0
+    )
+    letters = connection.execute(
+        "DELETE FROM outbox WHERE seq IN"
+        " (SELECT seq FROM outbox WHERE dead = 1 AND at < ? LIMIT ?)",
+        (before, STRIDE),
+    )
+    return turns.rowcount + letters.rowcount
 
 
 def _append(
     connection: sqlite3.Connection, owner: Owner, turn: Turn, vectors: Vectors | None, keep: int
 ) -> None:
+    if stays_erased(connection, owner, turn.at):
+        return
     inserted = connection.execute(
         "INSERT OR IGNORE INTO turns"
         " (id, tenant, owner, at, user, assistant, engine, vectors, vector_model)"
-        " SELECT ?, ?, ?, ?, ?, ?, ?, ?, ? WHERE NOT EXISTS"
-        " (SELECT 1 FROM erasures WHERE owner = ? AND at >= ?)",
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             turn.id,
             owner.tenant,
@@ -100,8 +116,6 @@ def _append(
             turn.engine,
             msgspec.msgpack.encode(vectors) if vectors else None,
             vectors.model if vectors else None,
-            owner.key,
-            turn.at,
         ),
     )
     # Counting an owner's rows for every turn would cost more than storing it. The turn's id
@@ -127,31 +141,15 @@ def _newest(connection: sqlite3.Connection, owner: Owner, limit: int) -> list[Tu
     return sorted(waiting[::-1] + stored, key=lambda turn: turn.at, reverse=True)[:limit]
 
 
-def _erase(connection: sqlite3.Connection, tenant: str, owners: list[str], now: float) -> int:
-    erased = 0
-    for owner in owners:
-        ids = connection.execute(
-            "SELECT id FROM turns WHERE owner = :o UNION SELECT id FROM outbox WHERE owner = :o",
-            {"o": owner},
-        ).fetchall()
-        connection.execute("DELETE FROM turns WHERE owner = ?", (owner,))
-        connection.execute("DELETE FROM outbox WHERE owner = ?", (owner,))
-        connection.execute(
-            "INSERT INTO erasures (owner, tenant, at, epoch) VALUES (?, ?, ?, 1)"
-            " ON CONFLICT (owner) DO UPDATE SET at = excluded.at, epoch = epoch + 1",
-            (owner, tenant, now),
-        )
-        erased += len(ids)
-    return erased
-
-
-def _erase_tenant(connection: sqlite3.Connection, tenant: str, now: float) -> int:
-    rows = connection.execute(
-        "SELECT DISTINCT owner FROM turns WHERE tenant = :t"
-        " UNION SELECT DISTINCT owner FROM outbox WHERE tenant = :t",
-        {"t": tenant},
-    )
-    return _erase(connection, tenant, [row[0] for row in rows], now)
+def _erased(connection: sqlite3.Connection, column: str, value: str) -> int:
+    (count,) = connection.execute(
+        f"SELECT count(*) FROM (SELECT id FROM turns WHERE {column} = :value"
+        f" UNION SELECT id FROM outbox WHERE {column} = :value)",
+        {"value": value},
+    ).fetchone()
+    for table in ("turns", "outbox"):
+        connection.execute(f"DELETE FROM {table} WHERE {column} = ?", (value,))
+    return int(count)
 
 
 def _stored(row: tuple[Any, ...]) -> StoredTurn:

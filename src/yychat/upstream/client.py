@@ -7,7 +7,8 @@ every message. tests/test_upstream_contract.py holds what is relied on here.
 import asyncio
 import logging
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections import defaultdict
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from typing import Any
 
@@ -21,6 +22,8 @@ from .config import Endpoint
 from .resilience import Breaker
 
 log = logging.getLogger(__name__)
+
+CHAT = "/chat/completions"
 
 _IDENTIFIER = re.compile(r"[A-Za-z0-9_.\-\[\]]{1,96}\Z")
 _HEADERS = {"Content-Type": "application/json"}
@@ -39,17 +42,29 @@ class Timeouts(msgspec.Struct, frozen=True):
 
 def connected(endpoint: Endpoint, timeouts: Timeouts) -> "Upstream":
     """The upstream at *endpoint*; nothing is sent yet. Raises ``ConfigurationError``."""
-    client = openai.AsyncOpenAI(
-        base_url=endpoint.base_url,
-        api_key=endpoint.key() or "none",  # local servers need none, the SDK insists on one
-        max_retries=0,
-        http_client=openai.DefaultAioHttpClient(),
-    )
+    try:
+        client = openai.AsyncOpenAI(
+            base_url=endpoint.base_url,
+            api_key=endpoint.key() or "none",  # local servers need none, the SDK insists on one
+            max_retries=0,
+            http_client=openai.DefaultAioHttpClient(),
+        )
+    except httpx2.InvalidURL as error:
+        raise errors.ConfigurationError(
+            f"upstream {endpoint.name}: its base URL cannot be used"
+        ) from error
+    # The SDK reads them from OPENAI_* variables, whoever the upstream is; None and {} would not
+    # keep it from that as arguments.
+    client.organization = client.project = None
+    client._custom_headers = {}
     return Upstream(endpoint.name, client, timeouts, models=endpoint.model_map())
 
 
 class Upstream:
-    """A provider behind an OpenAI-compatible base URL. Raises ``UpstreamError``, nothing else."""
+    """A provider behind an OpenAI-compatible base URL. Raises ``UpstreamError``, nothing else.
+
+    Each path has a breaker of its own: embeddings that fail say nothing about chat.
+    """
 
     def __init__(
         self,
@@ -58,10 +73,10 @@ class Upstream:
         timeouts: Timeouts,
         *,
         models: dict[str, str] | None = None,
-        breaker: Breaker | None = None,
+        breaker: Callable[[], Breaker] = Breaker,
     ) -> None:
         self.name = name
-        self.breaker = breaker or Breaker()
+        self._breakers = defaultdict[str, Breaker](breaker)
         self._client, self._timeouts, self._models = client, timeouts, models
         whole = httpx2.Timeout(timeouts.total, connect=timeouts.connect, pool=timeouts.connect)
         streamed = httpx2.Timeout(timeouts.idle, connect=timeouts.connect, pool=timeouts.connect)
@@ -76,16 +91,25 @@ class Upstream:
     def models(self) -> dict[str, str] | None:
         return self._models
 
+    @property
+    def breaker(self) -> Breaker:
+        """That of chat: whether the upstream does what it is there for."""
+        return self.breaker_of(CHAT)
+
+    def breaker_of(self, path: str) -> Breaker:
+        return self._breakers[path]
+
     async def post(self, path: str, body: bytes) -> bytes:
         """Send a request and read the whole answer."""
-        with self._judged():
+        with self._judged(path):
             response = await self._client.post(
                 path, content=body, cast_to=httpx2.Response, options=self._whole
             )
-            return response.content
+            return _something(response.content)
 
     async def get(self, path: str) -> bytes:
-        with self._judged():
+        """Ask for a list. No breaker: some upstreams are well and have no such path."""
+        with translated():
             async with _within(self._timeouts.first_byte):
                 response = await self._client.get(
                     path, cast_to=httpx2.Response, options=self._whole
@@ -98,9 +122,9 @@ class Upstream:
         Failures up to the first byte are raised by the first ``anext``, and are the breaker's.
         """
         async with aclosing(self._reads(path, body)) as reads:
-            with self._judged():
+            with self._judged(path):
                 async with _within(self._timeouts.first_byte):
-                    first = await anext(reads, b"")
+                    first = _something(await anext(reads, b""))
             yield first
             async for data in reads:
                 yield data
@@ -133,33 +157,34 @@ class Upstream:
         return response
 
     @contextmanager
-    def _judged(self) -> Iterator[None]:
-        """Translate what goes wrong, and let the breaker know how it went."""
-        before = self.breaker.state
+    def _judged(self, path: str) -> Iterator[None]:
+        """Translate what goes wrong, and let the path's breaker know how it went."""
+        breaker = self.breaker_of(path)
+        before = breaker.state
         try:
-            with self._told():
+            with self._told(breaker):
                 yield
         finally:
-            if self.breaker.state != before:
-                log.warning("upstream %s: breaker %s", self.name, self.breaker.state)
+            if breaker.state != before:
+                log.warning("upstream %s: breaker of %s %s", self.name, path, breaker.state)
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def _told(self, breaker: Breaker) -> Iterator[None]:
         try:
             with translated():
                 yield
-        except (errors.UpstreamRefused, errors.UpstreamModelUnknown):
-            self.breaker.succeeded()
-            raise
         except errors.UpstreamRateLimited as error:
-            self.breaker.limited(error.retry_after)
+            breaker.limited(error.retry_after)
             raise
         except errors.UpstreamError as error:
-            if self.breaker.state == "closed" and not self.breaker.cooling:
+            if _blameless(error):
+                breaker.succeeded()
+                raise
+            if breaker.state == "closed" and not breaker.cooling:
                 log.warning("upstream %s: %s", self.name, error)  # the first of a row
-            self.breaker.failed()
+            breaker.failed()
             raise
-        self.breaker.succeeded()
+        breaker.succeeded()
 
 
 # What is not HTTP at all passes the SDK's transport as aiohttp's own error.
@@ -186,6 +211,21 @@ async def _within(seconds: float) -> AsyncIterator[None]:
             yield
     except TimeoutError as error:
         raise errors.UpstreamTimeout("the upstream did not begin to answer in time") from error
+
+
+def _something(data: bytes) -> bytes:
+    if not data:
+        raise errors.UpstreamProtocolError("the upstream sent an empty answer")
+    return data
+
+
+def _blameless(error: errors.UpstreamError) -> bool:
+    """The upstream is well and did not take this one request. A key it does not accept is no such
+    case: it takes none."""
+    if isinstance(error, errors.UpstreamAuthFailed):
+        return False
+    cause = error.__cause__
+    return isinstance(cause, openai.APIStatusError) and 400 <= cause.status_code < 500
 
 
 def _from_transport(error: Exception) -> errors.UpstreamError:

@@ -2,13 +2,13 @@
 
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import msgspec
 
 from ..errors import ConfigurationError
 
 Name = Annotated[str, msgspec.Meta(pattern=r"\A[A-Za-z0-9_.-]{1,64}\Z")]
-Url = Annotated[str, msgspec.Meta(pattern=r"\Ahttps?://[^\s]+\Z")]
 
 
 class Endpoint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -16,10 +16,28 @@ class Endpoint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     without it every model is tried here."""
 
     name: Name
-    base_url: Url
+    base_url: str
     api_key: str | None = None
     api_key_file: str | None = None
     models: dict[str, str] | list[str] | None = None
+
+    def __repr__(self) -> str:
+        """Without the key: this may come into a log."""
+        return f"<Endpoint {self.name}>"
+
+    def check(self, url_setting: str, key_setting: str) -> None:
+        """Raises ``ConfigurationError`` that names the setting which is wrong."""
+        if not self.base_url.startswith(("http://", "https://")):
+            raise ConfigurationError(
+                f"{url_setting} must begin with http:// or https://, as http://localhost:1234/v1"
+            )
+        if not _is_url(self.base_url):
+            raise ConfigurationError(
+                f"{url_setting} is not a URL with a host, as http://localhost:1234/v1"
+            )
+        key = self.key() or ""
+        if not (key.isascii() and key.isprintable()):
+            raise ConfigurationError(f"{key_setting} has characters that no key has")
 
     def key(self) -> str | None:
         """The key in the clear. Raises ``ConfigurationError``."""
@@ -51,4 +69,17 @@ def read_endpoints(path: Path) -> list[Endpoint]:
     names = [endpoint.name for endpoint in endpoints]
     if not endpoints or len(set(names)) < len(names):
         raise ConfigurationError(f"the upstreams file {path}: at least one, each with its own name")
+    for endpoint in endpoints:
+        where = f"the upstreams file {path}: upstream {endpoint.name}:"
+        endpoint.check(f"{where} base_url", f"{where} its key")
     return endpoints
+
+
+def _is_url(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        host = (parts.hostname or "").encode("idna")
+        port = parts.port
+    except ValueError:  # also of the two codecs
+        return False
+    return bool(host) and port != 0 and text.isprintable() and " " not in text

@@ -2,19 +2,23 @@
 
 import asyncio
 import logging
+import math
 import time
-from collections.abc import Callable, Collection
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Collection, Iterable
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from ..errors import NotFound, UpstreamError, UpstreamProtocolError
+from ..errors import NotFound, UpstreamError, UpstreamProtocolError, UpstreamTimeout
 from .router import Upstreams
+from .wire import whole
 
 if TYPE_CHECKING:
     from .client import Upstream
 
 log = logging.getLogger(__name__)
+
+FAILED_FOR = 5.0  # seconds until an upstream that did not is asked again
 
 
 class ModelEntry(msgspec.Struct):
@@ -26,12 +30,26 @@ class ModelEntry(msgspec.Struct):
     object: str = "model"
 
 
+class _Listed(msgspec.Struct):
+    """The same as upstreams tell it: any of it may be missing or null."""
+
+    id: str
+    created: Any = None
+    owned_by: Any = None
+
+    def entry(self) -> ModelEntry:
+        owner = self.owned_by if isinstance(self.owned_by, str) else ""
+        return ModelEntry(id=self.id, created=whole(self.created) or 0, owned_by=owner)
+
+
 class _List(msgspec.Struct):
-    data: list[ModelEntry]
+    data: list[_Listed]
 
 
 class ModelCatalogue:
-    """Asks the upstreams once per *ttl* seconds; while they are down the last list serves."""
+    """Asks the upstreams once per *ttl* seconds, for all callers at once, and gives each *within*
+    seconds. While they are asked again, or are down, the last list serves; a failure is remembered
+    for ``FAILED_FOR``."""
 
     def __init__(
         self,
@@ -39,13 +57,16 @@ class ModelCatalogue:
         allowed: Collection[str] = (),
         *,
         ttl: float = 60.0,
+        within: float = 10.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._upstreams, self._allowed, self._ttl, self._clock = upstreams, allowed, ttl, clock
+        self._upstreams, self._allowed = upstreams, allowed
+        self._ttl, self._within, self._clock = ttl, within, clock
         self._known: list[ModelEntry] | None = None
         self._lists: dict[str, list[ModelEntry]] = {}  # the last of each upstream, by its name
-        self._stale_at = 0.0
-        self._lock = asyncio.Lock()
+        self._failure: UpstreamError | None = None
+        self._stale_at = -math.inf
+        self._asking: asyncio.Task[None] | None = None
 
     def check(self, model: str) -> None:
         """Raises ``NotFound`` for a model that callers may not use."""
@@ -53,11 +74,20 @@ class ModelCatalogue:
             raise _no_such_model()
 
     async def all(self) -> list[ModelEntry]:
-        async with self._lock:
-            if self._known is None or self._clock() >= self._stale_at:
-                self._known = await self._ask()
-                self._stale_at = self._clock() + self._ttl
-            return self._known
+        """Raises ``UpstreamError`` where there has never been a list."""
+        if self._asking is None and self._clock() >= self._stale_at:
+            self._asking = asyncio.create_task(self._ask())
+        if self._known is None and self._asking is not None:
+            await asyncio.shield(self._asking)  # others wait for it too
+        if self._known is None:
+            assert self._failure is not None
+            raise self._failure.with_traceback(None)
+        return self._known
+
+    async def close(self) -> None:
+        if self._asking is not None:
+            self._asking.cancel()
+            await asyncio.wait([self._asking])
 
     async def get(self, model: str) -> ModelEntry:
         """Raises ``NotFound``."""
@@ -67,11 +97,18 @@ class ModelCatalogue:
                 return entry
         raise _no_such_model()
 
-    async def _ask(self) -> list[ModelEntry]:
-        upstreams = list(self._upstreams)
-        failures = [f for f in await asyncio.gather(*map(self._refresh, upstreams)) if f]
-        if failures and not self._lists:
-            raise failures[-1]
+    async def _ask(self) -> None:
+        try:
+            upstreams = list(self._upstreams)
+            failures = [f for f in await asyncio.gather(*map(self._refresh, upstreams)) if f]
+            self._failure = failures[-1] if failures else None
+            if self._lists or not failures:
+                self._known = self._listed(upstreams)
+            self._stale_at = self._clock() + (FAILED_FOR if failures else self._ttl)
+        finally:
+            self._asking = None
+
+    def _listed(self, upstreams: Iterable["Upstream"]) -> list[ModelEntry]:
         found: dict[str, ModelEntry] = {}
         for upstream in upstreams:
             for entry in self._lists.get(upstream.name, ()):
@@ -81,11 +118,16 @@ class ModelCatalogue:
     async def _refresh(self, upstream: "Upstream") -> UpstreamError | None:
         """Ask one upstream; where that fails its last list stays, and the failure is returned."""
         try:
-            self._lists[upstream.name] = await _models_of(upstream)
+            async with asyncio.timeout(self._within):
+                self._lists[upstream.name] = await _models_of(upstream)
+        except TimeoutError:
+            failure: UpstreamError = UpstreamTimeout("the upstream did not list its models in time")
         except UpstreamError as error:
-            log.warning("the models of %s stay as they were: %s", upstream.name, error)
-            return error
-        return None
+            failure = error
+        else:
+            return None
+        log.warning("the models of %s stay as they were: %s", upstream.name, failure)
+        return failure
 
 
 async def _models_of(upstream: "Upstream") -> list[ModelEntry]:
@@ -93,7 +135,7 @@ async def _models_of(upstream: "Upstream") -> list[ModelEntry]:
         return [ModelEntry(id=name) for name in upstream.models]
     body = await upstream.get("/models")
     try:
-        return msgspec.json.decode(body, type=_List).data
+        return [listed.entry() for listed in msgspec.json.decode(body, type=_List).data]
     except msgspec.DecodeError as error:
         raise UpstreamProtocolError("the upstream's list of models cannot be read") from error
 

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
@@ -15,7 +15,7 @@ from ..errors import (
     UpstreamTimeout,
     UpstreamUnreachable,
 )
-from .resilience import Backoff
+from .resilience import Backoff, Breaker
 
 if TYPE_CHECKING:
     from .client import Upstream
@@ -25,6 +25,14 @@ LONGEST_WAIT = 3.0  # seconds; a longer Retry-After is the caller's to wait for
 
 _HOPELESS = (UpstreamRefused,)  # the same anywhere
 _HOPELESS_HERE = (UpstreamAuthFailed, UpstreamModelUnknown, UpstreamTimeout)  # only others help
+
+
+class _Candidate(NamedTuple):
+    """An upstream that has the model, what it calls it, and how well it does there."""
+
+    upstream: "Upstream"
+    model: str
+    breaker: Breaker
 
 
 class Upstreams:
@@ -49,9 +57,9 @@ class Upstreams:
 
     async def post(self, path: str, model: str, payload: Payload) -> bytes:
         """The whole answer to *payload* with *model*, as the upstream sent it."""
-        attempts = _Attempts(self._candidates(model), self._backoff)
+        attempts = _Attempts(self._candidates(path, model), self._backoff)
         while True:
-            upstream, name = await attempts.next()
+            upstream, name, _ = await attempts.next()
             try:
                 return await upstream.post(path, _body(payload, name))
             except UpstreamError as error:
@@ -59,12 +67,12 @@ class Upstreams:
 
     async def stream(self, path: str, model: str, payload: Payload) -> AsyncGenerator[bytes, None]:
         """The answer's bytes as they come. Nothing is retried once there are some."""
-        attempts = _Attempts(self._candidates(model), self._backoff)
+        attempts = _Attempts(self._candidates(path, model), self._backoff)
         while True:
-            upstream, name = await attempts.next()
+            upstream, name, _ = await attempts.next()
             async with aclosing(upstream.stream(path, _body(payload, name))) as reads:
                 try:
-                    first = await anext(reads, b"")
+                    first = await anext(reads)
                 except UpstreamError as error:
                     attempts.failed(upstream, error)
                     continue
@@ -76,19 +84,23 @@ class Upstreams:
     async def close(self) -> None:
         await asyncio.gather(*(upstream.close() for upstream in self._upstreams))
 
-    def _candidates(self, model: str) -> list[tuple["Upstream", str]]:
-        having = [(u, name) for u in self._upstreams if (name := u.model(model)) is not None]
+    def _candidates(self, path: str, model: str) -> list[_Candidate]:
+        having = [
+            _Candidate(upstream, name, upstream.breaker_of(path))
+            for upstream in self._upstreams
+            if (name := upstream.model(model)) is not None
+        ]
         if not having:
             raise UpstreamModelUnknown(
                 "no upstream has this model; GET /v1/models lists them", param="model"
             )
-        return sorted(having, key=lambda candidate: candidate[0].breaker.cooling)
+        return sorted(having, key=lambda candidate: candidate.breaker.cooling)
 
 
 class _Attempts:
     """Whom to ask next, and when to give up, for one request."""
 
-    def __init__(self, candidates: list[tuple["Upstream", str]], backoff: Backoff) -> None:
+    def __init__(self, candidates: list[_Candidate], backoff: Backoff) -> None:
         self._hopeful = candidates
         self._fresh = list(candidates)
         self._backoff = backoff
@@ -96,23 +108,23 @@ class _Attempts:
         self._asked_to_wait: dict[str, float | None] = {}
         self._error: UpstreamError | None = None
 
-    async def next(self) -> tuple["Upstream", str]:
+    async def next(self) -> _Candidate:
         """The next candidate whose breaker lets us; raises the last error when there is none."""
         while self._fresh:
             candidate = self._fresh.pop(0)
-            if candidate[0].breaker.admit():
+            if candidate.breaker.admit():
                 return candidate
         while self._error and self._retried < self._backoff.retries:
             again = self._soonest()
             if again is None:
                 break
-            wait = self._asked_to_wait.get(again[0].name)
+            wait = self._asked_to_wait.get(again.upstream.name)
             pause = self._backoff.pause(self._retried, wait)
             if pause > LONGEST_WAIT:
                 break
             self._retried += 1
             await asyncio.sleep(pause)
-            if again[0].breaker.admit():
+            if again.breaker.admit():
                 return again
         raise self._error or self._all_open()
 
@@ -123,15 +135,15 @@ class _Attempts:
         self._error = error
         self._asked_to_wait[upstream.name] = error.retry_after
         if isinstance(error, _HOPELESS_HERE):
-            self._hopeful = [c for c in self._hopeful if c[0] is not upstream]
+            self._hopeful = [c for c in self._hopeful if c.upstream is not upstream]
 
-    def _soonest(self) -> tuple["Upstream", str] | None:
+    def _soonest(self) -> _Candidate | None:
         """Of those worth asking again, the one that failed longest ago or asked for least."""
-        closed = [c for c in self._hopeful if c[0].breaker.state != "open"]
-        return min(closed, key=lambda c: c[0].breaker.cools_for, default=None)
+        closed = [c for c in self._hopeful if c.breaker.state != "open"]
+        return min(closed, key=lambda c: c.breaker.cools_for, default=None)
 
     def _all_open(self) -> UpstreamUnreachable:
-        soonest = min((c[0].breaker.reopens_in for c in self._hopeful), default=1.0)
+        soonest = min((c.breaker.reopens_in for c in self._hopeful), default=1.0)
         return UpstreamUnreachable(
             "the upstream has failed repeatedly and is left alone for a moment",
             retry_after=max(1.0, soonest),

@@ -1,10 +1,14 @@
-"""What is read of the upstream's JSON: as little as engines need, and leniently."""
+"""What is read of the upstream's JSON: as little as engines need, and leniently.
+
+What is not in the shape that it should have is as if it were not there, as far as answers can
+still be told from nonsense: clients get the upstream's bytes, and may know better.
+"""
 
 from typing import Any
 
 import msgspec
 
-from ..chat import Usage
+from ..chat import CompletionTokensDetails, PromptTokensDetails, Usage
 from ..errors import UpstreamProtocolError
 
 
@@ -13,7 +17,7 @@ class CallDelta(msgspec.Struct):
 
     class Function(msgspec.Struct):
         name: str | None = None
-        arguments: str | None = None
+        arguments: Any = None  # text, from some upstreams an object
 
     index: int | None = None
     id: str | None = None
@@ -21,71 +25,101 @@ class CallDelta(msgspec.Struct):
 
 
 class Delta(msgspec.Struct):
-    content: str | None = None
-    reasoning_content: str | None = None
-    reasoning: str | None = None
-    refusal: str | None = None
+    said: Any = msgspec.field(name="content", default=None)
+    reasoning_content: Any = None
+    reasoning: Any = None
+    refusal: Any = None
     tool_calls: list[CallDelta] | None = None
+
+    @property
+    def content(self) -> str:
+        return _text(self.said)
 
     @property
     def speaks(self) -> bool:
         """There is something in it for a reader or a program: a token, as telemetry counts."""
         return bool(
-            self.content
-            or self.tool_calls
-            or self.reasoning_content
-            or self.reasoning
-            or self.refusal
+            self.said or self.tool_calls or self.reasoning_content or self.reasoning or self.refusal
         )
 
 
 class StreamChoice(msgspec.Struct):
-    index: int = 0
-    delta: Delta = msgspec.field(default_factory=Delta)
+    index: int | None = 0
     finish_reason: str | None = None
+    told: Delta | None = msgspec.field(name="delta", default=None)
+
+    @property
+    def delta(self) -> Delta:
+        return self.told or _SILENCE
 
 
 class StreamEvent(msgspec.Struct):
     """One ``chat.completion.chunk``."""
 
-    id: str | None = None
-    created: int | float | None = None
+    id: Any = None
+    created: Any = None
     model: str | None = None
-    choices: list[StreamChoice] = []
-    usage: Usage | None = None
     error: Any = None
+    told: list[StreamChoice] | None = msgspec.field(name="choices", default=None)
+    counted: Any = msgspec.field(name="usage", default=None)
+
+    @property
+    def choices(self) -> list[StreamChoice]:
+        return self.told or []
+
+    @property
+    def usage(self) -> Usage | None:
+        return _usage(self.counted)
 
 
 class Call(msgspec.Struct):
     class Function(msgspec.Struct):
         name: str | None = None
-        arguments: str | None = None
+        arguments: Any = None
 
     id: str | None = None
     function: Function | None = None
 
 
 class ReplyMessage(msgspec.Struct):
-    content: str | None = None
+    said: Any = msgspec.field(name="content", default=None)
     tool_calls: list[Call] | None = None
+
+    @property
+    def content(self) -> str:
+        return _text(self.said)
 
 
 class ReplyChoice(msgspec.Struct):
-    index: int = 0
-    message: ReplyMessage = msgspec.field(default_factory=ReplyMessage)
+    index: int | None = 0
     finish_reason: str | None = None
+    told: ReplyMessage | None = msgspec.field(name="message", default=None)
+
+    @property
+    def message(self) -> ReplyMessage:
+        return self.told or _NO_MESSAGE
 
 
 class Reply(msgspec.Struct):
     """One ``chat.completion``."""
 
-    choices: list[ReplyChoice]
-    id: str | None = None
-    created: int | float | None = None
+    id: Any = None
+    created: Any = None
     model: str | None = None
-    usage: Usage | None = None
+    told: list[ReplyChoice] | None = msgspec.field(name="choices", default=None)
+    counted: Any = msgspec.field(name="usage", default=None)
+
+    @property
+    def choices(self) -> list[ReplyChoice]:
+        return self.told or []
+
+    @property
+    def usage(self) -> Usage | None:
+        return _usage(self.counted)
 
 
+_SILENCE = Delta()
+_NO_MESSAGE = ReplyMessage()
 _event = msgspec.json.Decoder(StreamEvent)
 _reply = msgspec.json.Decoder(Reply)
 _anything = msgspec.json.Decoder(dict[str, Any])
@@ -115,3 +149,39 @@ def read_object(body: bytes) -> dict[str, Any]:
         return _anything.decode(body)
     except (msgspec.DecodeError, RecursionError) as error:
         raise UpstreamProtocolError("the upstream sent something that is not JSON") from error
+
+
+def whole(value: Any) -> int | None:
+    """A number that can be one of tokens or seconds."""
+    return int(value) if isinstance(value, int | float) and 0 <= value < 2**53 else None
+
+
+def _text(content: Any) -> str:
+    """What is written in a content, be it text or a list of parts."""
+    if isinstance(content, str):
+        return content
+    parts = content if isinstance(content, list) else []
+    texts = (part.get("text") for part in parts if isinstance(part, dict))
+    return "".join(text for text in texts if isinstance(text, str))
+
+
+def _usage(told: Any) -> Usage | None:
+    """The numbers that are numbers; None where nothing was told."""
+    if not isinstance(told, dict):
+        return None
+    prompt, completion = told.get("prompt_tokens_details"), told.get("completion_tokens_details")
+    return Usage(
+        prompt_tokens=_count(told, "prompt_tokens") or 0,
+        completion_tokens=_count(told, "completion_tokens") or 0,
+        total_tokens=_count(told, "total_tokens") or 0,
+        prompt_tokens_details=PromptTokensDetails(_count(prompt, "cached_tokens"))
+        if prompt
+        else None,
+        completion_tokens_details=CompletionTokensDetails(_count(completion, "reasoning_tokens"))
+        if completion
+        else None,
+    )
+
+
+def _count(told: Any, name: str) -> int | None:
+    return whole(told.get(name)) if isinstance(told, dict) else None

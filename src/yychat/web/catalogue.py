@@ -24,12 +24,14 @@ _tool_call = msgspec.json.Decoder(ToolCallRequest)
 
 
 async def models(request: Request) -> Response:
-    entries = await services_of(request).models.all()
+    async with unless_gone(request.receive):
+        entries = await services_of(request).models.all()
     return reply(ModelList([msgspec.convert(e, Model, from_attributes=True) for e in entries]))
 
 
 async def model(request: Request) -> Response:
-    entry = await services_of(request).models.get(request.path_params["model"])
+    async with unless_gone(request.receive):
+        entry = await services_of(request).models.get(request.path_params["model"])
     return reply(msgspec.convert(entry, Model, from_attributes=True))
 
 
@@ -55,10 +57,9 @@ async def call_tool(request: Request) -> Response:
     answered; what is wrong with the call itself is the tool's to say."""
     services = services_of(request)
     asked = decoded(await body_of(request, services.max_body), _tool_call)
-    allowed = None
-    if asked.personality_id:
-        allowed = services.personalities.get(asked.personality_id).allowed_tools
-    if not services.tools.knows(asked.name) or (allowed is not None and asked.name not in allowed):
+    offered = services.engine(None).get_available_tools(asked.personality_id)
+    allowed = {tool["function"]["name"] for tool in offered}
+    if asked.name not in allowed:
         raise NotFound("there is no such tool here; GET /v1/tools lists them", param="name")
     async with unless_gone(request.receive):
         result = await services.tools.call(asked.name, asked.arguments, allowed=allowed)

@@ -20,7 +20,9 @@ async def readyz(request: Request) -> Response:
     services = services_of(request)
     phase = services.lifecycle.phase
     if phase != "serving":
-        return reply(HealthView(status=phase, version=__version__), 503)
+        response = reply(HealthView(status=phase, version=__version__), 503)
+        response.headers["retry-after"] = "1"
+        return response
     dependencies = {
         f"upstream:{upstream.name}": "ok" if upstream.breaker.state == "closed" else "failing"
         for upstream in services.upstreams

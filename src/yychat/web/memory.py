@@ -9,7 +9,7 @@ from ..errors import InvalidRequest
 from ..memory.base import Record
 from ..owner import Owner
 from .replies import reply
-from .requests import one_of, whole_number
+from .requests import one_of, only, whole_number
 from .schemas import MemoryErased, MemoryList, MemoryView
 from .services import caller_of, services_of
 
@@ -21,6 +21,7 @@ async def conversation_memory(request: Request) -> Response:
 
 async def _remembered(request: Request) -> Response:
     """The newest memories of every engine, newest first."""
+    only(request, "kind", "limit")
     limit = whole_number(request, "limit", 20, 1, 1000)
     owner = _owner(request)
     records: list[Record] = []
@@ -31,6 +32,7 @@ async def _remembered(request: Request) -> Response:
 
 
 async def _forget(request: Request) -> Response:
+    only(request, "kind")
     owner = _owner(request)
     erased = 0
     for engine in services_of(request).engines.values():

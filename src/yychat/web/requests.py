@@ -154,6 +154,16 @@ def _too_large(most: int) -> BodyTooLarge:
     return BodyTooLarge(f"the body is larger than {most} bytes")
 
 
+def only(request: Request, *names: str) -> None:
+    """Refuse query parameters that are none, or given twice: a typo must not choose what is
+    erased. Raises ``InvalidRequest``."""
+    seen: set[str] = set()
+    for name, _ in request.query_params.multi_items():
+        if name not in names or name in seen:
+            raise InvalidRequest(f"query parameters here, each once: {', '.join(names)}")
+        seen.add(name)
+
+
 def whole_number(request: Request, name: str, default: int, least: int, most: int) -> int:
     """A query parameter as an integer within bounds. Raises ``InvalidRequest``."""
     given = request.query_params.get(name)

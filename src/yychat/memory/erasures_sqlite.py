@@ -1,0 +1,59 @@
+"""Marks of erasures in the local SQLite file: what was answered before one stays erased."""
+
+import logging
+import sqlite3
+
+from ..owner import Owner
+
+log = logging.getLogger(__name__)
+
+EVERYBODY = ""  # whose mark keeps the last epoch of those that were dropped
+
+
+def marks_tenant(tenant: str) -> str:
+    """Whose mark that is; owners' keys begin with another letter."""
+    return f"t{tenant}"
+
+
+def epoch(connection: sqlite3.Connection, owner: Owner) -> int:
+    """Another one after every erasure that reached *owner*, and never one it had before."""
+    whose = (owner.key, marks_tenant(owner.tenant), EVERYBODY)
+    row = connection.execute(
+        "SELECT coalesce(max(epoch), 0) FROM erasures WHERE whose IN (?, ?, ?)", whose
+    ).fetchone()
+    return int(row[0])
+
+
+def stays_erased(connection: sqlite3.Connection, owner: Owner, at: float) -> bool:
+    """Whether a turn answered at *at* came before an erasure; says so, as clocks can be wrong."""
+    found = connection.execute(
+        "SELECT 1 FROM erasures WHERE whose IN (?, ?) AND at >= ?",
+        (owner.key, marks_tenant(owner.tenant), at),
+    ).fetchone()
+    if found:
+        log.warning("a turn of %s is dropped: an erasure is later than its answer", owner.key)
+    return found is not None
+
+
+def mark(connection: sqlite3.Connection, whose: str, now: float) -> None:
+    connection.execute(
+        "INSERT INTO erasures (whose, at, epoch)"
+        " VALUES (?, ?, (SELECT coalesce(max(epoch), 0) + 1 FROM erasures))"
+        " ON CONFLICT (whose) DO UPDATE SET at = excluded.at, epoch = excluded.epoch",
+        (whose, now),
+    )
+
+
+def drop_marks(connection: sqlite3.Connection, before: float) -> None:
+    """Let marks older than *before* go. Their last epoch becomes everybody's: an index that
+    did not look since would else take the owner for one who never erased."""
+    old = "FROM erasures WHERE at < ? AND whose <> ?"
+    (last,) = connection.execute(f"SELECT max(epoch) {old}", (before, EVERYBODY)).fetchone()
+    if last is None:
+        return
+    connection.execute(f"DELETE {old}", (before, EVERYBODY))
+    connection.execute(
+        "INSERT INTO erasures (whose, at, epoch) VALUES (?, 0, ?)"
+        " ON CONFLICT (whose) DO UPDATE SET epoch = max(epoch, excluded.epoch)",
+        (EVERYBODY, last),
+    )
