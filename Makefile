@@ -9,7 +9,7 @@ NODE   := tests/node/node_modules/.package-lock.json
 .DEFAULT_GOAL := help
 # One thing after the other: the last lines of `make test` are pytest's own.
 .NOTPARALLEL:
-.PHONY: help install install-dev run test check format coverage bench-service docs lock upgrade system-packages clean
+.PHONY: help install install-dev run test check format coverage fault-test bench-service docs lock upgrade system-packages clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,6 +23,9 @@ run: install ## start YYChat on http://127.0.0.1:8000 (no key, Redis or provider
 
 test: system-packages install-dev check $(NODE) ## check, then run every test (PYTEST_ARGS="-k name" for some)
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+fault-test: system-packages install-dev ## break Redis under load and kill workers; prints the figures (about 6 minutes)
+	$(BIN)/python -m pytest $(PYTEST_ARGS) tests/fault
 
 check: install-dev ## lint, formatting, types and import rules
 	$(BIN)/ruff check .

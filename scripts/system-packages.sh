@@ -13,6 +13,9 @@ need() {
 need python3-venv "${PYTHON:-python3}" -c 'import ensurepip, venv'
 need nodejs node --version
 need npm npm --version
+need redis-server redis-server --version
+need redis-tools redis-cli --version
+need nginx-light nginx -v
 
 [ -n "$missing" ] || exit 0
 

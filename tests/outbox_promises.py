@@ -4,17 +4,22 @@ import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
+from typing import Protocol
 
 import pytest
 
 from remembering import Clock, ids, job, owner, turn
 from yychat.errors import StoreError
 from yychat.memory.base import Memory, Recollection, Record, Turn
-from yychat.memory.outbox import Backlog, Job, Outbox, OutboxWorker, Woken
+from yychat.memory.outbox import Backlog, DeadLetters, Job, Outbox, OutboxWorker, Woken
 from yychat.owner import Owner
 
 LEASE = 30.0
 Meddle = Callable[[Owner, Turn], None]
+
+
+class Whole(Outbox, DeadLetters, Protocol):
+    """An outbox from all sides."""
 
 
 class Recorder:
@@ -331,6 +336,68 @@ class OutboxPromises:
         clock.pass_(1)
         assert await outbox.backlog() == Backlog(pending=2, dead=1, oldest_seconds=6.0)
 
+    # Dead letters
+
+    async def test_dead_letters_are_listed_with_the_oldest_turn_first(
+        self, outbox: Whole, reopened: Whole
+    ) -> None:
+        for at in (30.0, 10.0, 20.0):
+            await buried(outbox, job(turn("said", id=f"t{at:.0f}", at=at), owner(str(at))))
+        await outbox.put(job(turn(id="alive")))
+        letters = await reopened.dead_letters()
+        assert taken(letters) == ["t10", "t20", "t30"]
+        assert letters[0].owner == owner("10.0")
+        assert (letters[0].kind, letters[0].attempts) == ("native", 1)
+
+    async def test_without_dead_letters_there_are_none_to_list(self, outbox: Whole) -> None:
+        await outbox.put(job(turn()))
+        assert list(await outbox.dead_letters()) == []
+
+    async def test_a_revived_job_is_delivered_with_no_attempt_counted(
+        self, outbox: Whole, reopened: Whole, clock: Clock
+    ) -> None:
+        await buried(outbox, job(turn(id="t")))
+        clock.pass_(100)
+        (letter,) = await reopened.dead_letters()
+        await reopened.revive(letter)
+        assert await outbox.backlog() == Backlog(pending=1, dead=0, oldest_seconds=0.0)
+        (again,) = await outbox.claim("worker", 10, LEASE)
+        assert (again.id, again.attempts, again.turn) == ("t", 1, letter.turn)
+
+    async def test_a_revived_job_comes_after_what_waits_already(self, outbox: Whole) -> None:
+        letter = await buried(outbox, job(turn(id="dead")))
+        await outbox.put(job(turn(id="waits")))
+        await outbox.put(job(turn(id="in hand")))
+        await outbox.claim("busy", 1, LEASE)
+        await outbox.revive(letter)
+        assert taken(await outbox.claim("other", 10, LEASE)) == []
+        assert taken(await outbox.claim("busy", 10, LEASE)) == ["waits", "in hand", "dead"]
+
+    async def test_a_dropped_dead_letter_is_gone(self, outbox: Whole, clock: Clock) -> None:
+        letter = await buried(outbox, job(turn()))
+        await outbox.drop(letter)
+        assert await outbox.backlog() == Backlog(pending=0, dead=0, oldest_seconds=0.0)
+        await outbox.revive(letter)
+        assert taken(await outbox.claim("worker", 10, LEASE)) == []
+
+    async def test_dropping_a_dead_letter_leaves_its_owners_other_turns(
+        self, outbox: Whole
+    ) -> None:
+        letter = await buried(outbox, job(turn(id="dead", at=5.0)))
+        await outbox.put(job(turn(id="before", at=4.0)))
+        await outbox.drop(letter)
+        await outbox.put(job(turn(id="after", at=6.0)))
+        assert taken(await outbox.claim("worker", 10, LEASE)) == ["before", "after"]
+
+    async def test_what_is_alive_is_neither_revived_nor_dropped(self, outbox: Whole) -> None:
+        alive = job(turn(id="alive"))
+        await outbox.put(alive)
+        (held,) = await outbox.claim("worker", 10, LEASE)
+        await outbox.revive(held)
+        await outbox.drop(held)
+        assert taken(await outbox.claim("other", 10, LEASE)) == []
+        assert await pending(outbox) == 1
+
     # Delivering
 
     async def test_what_waits_is_delivered_and_then_gone(
@@ -596,6 +663,14 @@ class Stumbling:
         if self._calls % self._every == 0:
             self.times += 1
             raise StoreError("stumbled")
+
+
+async def buried(outbox: Outbox, doomed: Job) -> Job:
+    """Put *doomed* into an outbox with nothing else to claim, and make it a dead letter."""
+    await outbox.put(doomed)
+    (claimed,) = await outbox.claim("undertaker", 1, LEASE)
+    await outbox.bury(claimed)
+    return claimed
 
 
 def taken(jobs: Sequence[Job]) -> list[str]:

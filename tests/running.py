@@ -112,7 +112,7 @@ def _start(
     kept = {
         n: v
         for n, v in os.environ.items()
-        if n in ("PATH", "HOME", "LANG") or n.startswith("COVERAGE_")
+        if n in ("PATH", "HOME", "LANG", "PYTHONPATH") or n.startswith("COVERAGE_")
     }
     process = subprocess.Popen(
         [sys.executable, "-m", "yychat", *arguments],

@@ -23,7 +23,7 @@ def yychat(data: Path, upstream: Simulator) -> Iterator[Service]:
 
 
 def erase(data: Path, *arguments: str, answer: str = "") -> "subprocess.CompletedProcess[str]":
-    kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "PYTHONPATH") if name in os.environ}
     return subprocess.run(
         [sys.executable, "-m", "yychat", "erase", *arguments],
         env={**kept, "YYCHAT_DATA_DIR": str(data)},

@@ -4,7 +4,7 @@ import asyncio
 import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AsyncExitStack, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -263,5 +263,7 @@ async def test_a_stream_is_closed_even_if_the_client_left_before_it_began() -> N
     first = await anext(running)
     ends = asyncio.get_running_loop().time() + 60
     scope = {"type": "http"}
-    await EventStream(first, running, ends, {})(scope, receive, send)
+    held = AsyncExitStack()
+    held.push_async_callback(running.aclose)
+    await EventStream(first, running, ends, {}, held)(scope, receive, send)
     assert closed.is_set()

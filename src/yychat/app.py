@@ -9,7 +9,7 @@ import importlib
 import logging
 import os
 import socket
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -19,17 +19,31 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
+from .background import keep
+from .cache.redis import RedisCache
 from .engines.chat_engine import ChatEngine, Options
 from .engines.prompt import Budget
 from .engines.tool_loop import Limits
 from .errors import ConfigurationError
-from .memory.embedder import UpstreamEmbedder
+from .limits.admission import Door
+from .limits.inflight import Inflight
+from .limits.rates import Rates
+from .limits.rates_redis import RedisBuckets
+from .memory.base import Memory
+from .memory.embedder import Embedder, UpstreamEmbedder
+from .memory.embedder_cached import CachedEmbedder, vectors
 from .memory.native import NativeMemory
-from .memory.outbox import OutboxWorker, Woken
+from .memory.outbox import Outbox, OutboxDoor, OutboxWorker, Woken
+from .memory.outbox_redis import RedisOutbox
 from .memory.outbox_sqlite import SqliteOutbox
+from .memory.secret_redis import one_secret
+from .memory.spool import Resend, SpooledOutbox, SpooledTurns
+from .memory.turns import TurnStore
+from .memory.turns_redis import RedisTurns
 from .memory.turns_sqlite import SqliteTurns
 from .owner import Owners
 from .personalities.loader import Personalities
+from .redis_link import RedisLink
 from .secret import owner_secret
 from .settings import Settings
 from .simulator.child import SimulatorChild
@@ -38,11 +52,11 @@ from .tools.base import Tool
 from .tools.builtin import TavilySearch, builtin_tools
 from .tools.registry import Registry
 from .upstream.config import Endpoint, read_endpoints
-from .upstream.models import ModelCatalogue
+from .upstream.models import ModelCatalogue, model_lists
 from .upstream.resilience import Backoff
 from .upstream.router import Upstreams
 from .web.auth import LOOPBACK, Authenticate, KeyFile, Keyring, parse_keys
-from .web.middleware import LastResort, RequestId, UntilServing, place_of
+from .web.middleware import LastResort, Patient, RequestId, UntilServing
 from .web.requests import Defaults
 from .web.routes import EXCEPTION_HANDLERS, OPEN_PATHS, ROUTES
 from .web.services import Lifecycle, Services
@@ -53,8 +67,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-Work = Callable[[], Coroutine[Any, Any, None]]
-
 EXPOSED = [
     "x-request-id",
     "x-yychat-engine",
@@ -64,7 +76,7 @@ EXPOSED = [
     "retry-after",
 ]
 OPENAI = "https://api.openai.com/v1"
-RESTART_AFTER = 1.0  # seconds until background work that a bug ended begins again
+NEVER = 10**9  # attempts: what waits for Redis is not given up
 GATHER = 0.1  # seconds; turns are recalled from the outbox meanwhile
 FLUSH_WITHIN = 5.0  # seconds for the outbox at shutdown; what is left waits for the next start
 
@@ -85,6 +97,10 @@ class Foundation:
 
 def foundation(settings: Settings) -> Foundation:
     """Raises ``ConfigurationError`` or ``StoreError``; nothing has started then."""
+    if settings.redis is None and not settings.workers_in_serve:
+        raise ConfigurationError(
+            "YYCHAT_WORKERS_IN_SERVE=0 needs Redis: without it nobody else can deliver"
+        )
     key_file = KeyFile(settings.api_keys_file) if settings.api_keys_file else None
     make_data_dir(settings)
     poster = _poster(settings)
@@ -110,7 +126,7 @@ def create_app(settings: Settings, lifecycle: Lifecycle | None = None) -> Starle
         async with AsyncExitStack() as stack:
             services = await _services(settings, base, lifecycle, stack)
             if base.key_file:
-                _background(stack, partial(base.key_file.follow, base.keyring))
+                keep(stack, partial(base.key_file.follow, base.keyring))
             yield {"services": services}
 
     origins = settings.cors_origins
@@ -125,6 +141,7 @@ def create_app(settings: Settings, lifecycle: Lifecycle | None = None) -> Starle
         routes=ROUTES,
         middleware=[
             Middleware(RequestId),
+            Middleware(Patient, seconds=settings.redis_timeout_ms / 1000),
             *([cors] if origins else []),
             Middleware(LastResort),
             Middleware(
@@ -189,21 +206,20 @@ async def _services(
     if child:
         stack.push_async_callback(child.stop)
         await child.begin()
-    _background(stack, partial(_connect, settings, base.endpoints, upstreams, child, lifecycle))
+    keep(stack, partial(_connect, settings, base.endpoints, upstreams, child, lifecycle))
 
-    memory = NativeMemory(
-        SqliteTurns(base.database),
-        embedder=_embedder(settings, upstreams),
-        keep=settings.memory_turns,
-        days=settings.memory_days,
-    )
-    outbox = _outbox(SqliteOutbox(base.database), memory, stack)
-    _background(stack, memory.tidy)
-    _background(stack, base.personalities.watch)
+    link = linked(settings, stack)
+    if link:
+        keep(stack, partial(one_secret, link, base.owners, lifecycle.fail))
+    caches = RedisCache(link) if link else None
+    embedder = embedder_of(settings, upstreams, caches, stack)
+    memory, outbox = _memory(settings, base, embedder, link, stack)
+    keep(stack, memory.tidy)
+    keep(stack, base.personalities.watch)
     if base.poster:
         stack.push_async_callback(base.poster.close)
     tools = Registry(base.tools, timeout=settings.tool_timeout)
-    models = ModelCatalogue(upstreams, settings.models)
+    models = ModelCatalogue(upstreams, settings.models, cache=model_lists(l2=caches))
     stack.push_async_callback(models.close)
     engine = ChatEngine(
         upstreams=upstreams,
@@ -213,6 +229,7 @@ async def _services(
         personalities=base.personalities,
         options=_options(settings),
     )
+    rates = Rates(RedisBuckets(link) if link else None)
     return Services(
         engines={engine.name: engine},
         selected=engine.name,
@@ -225,6 +242,8 @@ async def _services(
             model=settings.openai_model or ("simulated" if child else None),
             use_tools=settings.use_tools,
         ),
+        door=Door(Inflight(settings.max_inflight, settings.max_inflight_per_tenant), rates),
+        redis=link,
         request_timeout=settings.request_timeout,
         max_body=settings.max_body,
         lifecycle=lifecycle,
@@ -285,7 +304,7 @@ async def _keep_simulating(settings: Settings, upstreams: Upstreams, child: Simu
             url = await child.url()
         except ConfigurationError as error:
             log.warning("%s", error)
-            await asyncio.sleep(RESTART_AFTER)
+            await asyncio.sleep(1.0)
             continue
         before = list(upstreams)
         upstreams.use(connected_upstreams(settings, [_simulator(url)]))
@@ -320,20 +339,84 @@ def load_personalities(settings: Settings) -> Personalities:
     return personalities
 
 
-def _embedder(settings: Settings, upstreams: Upstreams) -> UpstreamEmbedder | None:
+def embedder_of(
+    settings: Settings, upstreams: Upstreams, caches: RedisCache | None, stack: AsyncExitStack
+) -> Embedder | None:
     """None with the simulator: its vectors know no more than the words do."""
     model = settings.embedding_model
     if model is None or simulated(settings):
         return None
-    return UpstreamEmbedder(model, lambda asked: upstreams.post("/embeddings", model, asked))
+    known = vectors(l2=caches, ttl=settings.redis_ttl)
+    stack.push_async_callback(known.close)
+    embedder = UpstreamEmbedder(model, lambda asked: upstreams.post("/embeddings", model, asked))
+    return CachedEmbedder(embedder, known)
 
 
-def _outbox(store: SqliteOutbox, memory: NativeMemory, stack: AsyncExitStack) -> Woken:
-    worker = OutboxWorker(
-        store, {memory.name: memory}, name=f"{socket.gethostname()}:{os.getpid()}", gather=GATHER
+def redis_link(settings: Settings) -> RedisLink | None:
+    """The Redis that instances share, if there is one. Raises ``ConfigurationError``."""
+    url = settings.redis
+    if url is None:
+        return None
+    try:
+        return RedisLink(url, within=settings.redis_timeout_ms / 1000)
+    except ValueError:
+        raise ConfigurationError("REDIS_URL is not a Redis address") from None
+
+
+def linked(settings: Settings, stack: AsyncExitStack) -> RedisLink | None:
+    """The same, with its probe, for as long as *stack*. Raises ``ConfigurationError``."""
+    link = redis_link(settings)
+    if link:
+        stack.push_async_callback(link.close)
+        keep(stack, link.probe)
+    return link
+
+
+def native_memory(settings: Settings, store: TurnStore, embedder: Embedder | None) -> NativeMemory:
+    return NativeMemory(
+        store, embedder=embedder, keep=settings.memory_turns, days=settings.memory_days
     )
+
+
+def _memory(
+    settings: Settings,
+    base: Foundation,
+    embedder: Embedder | None,
+    link: RedisLink | None,
+    stack: AsyncExitStack,
+) -> tuple[NativeMemory, OutboxDoor]:
+    """Native memory and the outbox before it: in Redis where there is one, else in SQLite."""
+    local = SqliteOutbox(base.database)
+    if link is None:
+        memory = native_memory(settings, SqliteTurns(base.database), embedder)
+        return memory, delivered(local, memory, stack)
+    shared = RedisOutbox(link)
+    spooled = SpooledOutbox(shared, local)
+    turns = SpooledTurns(RedisTurns(link), SqliteTurns(base.database), lambda: spooled.behind)
+    memory = native_memory(settings, turns, embedder)
+    if settings.workers_in_serve:
+        spooled.before(delivered(shared, memory, stack))
+    resend: Memory = Resend(memory.name, shared)
+    replayer = OutboxWorker(
+        local,
+        {memory.name: resend},
+        name=f"spool of {worker_name()}",
+        attempts=NEVER,
+        longest_pause=1.0,
+    )
+    keep(stack, partial(spooled.replay, replayer, link, turns))
+    return memory, spooled
+
+
+def worker_name() -> str:
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+def delivered(store: Outbox, memory: Memory, stack: AsyncExitStack) -> Woken:
+    """The door of *store*, with a worker behind it for as long as *stack*."""
+    worker = OutboxWorker(store, {memory.name: memory}, name=worker_name(), gather=GATHER)
     stack.push_async_callback(worker.flush, FLUSH_WITHIN)
-    _background(stack, worker.run)
+    keep(stack, worker.run)
     return Woken(store, worker.wake)
 
 
@@ -367,31 +450,3 @@ def _options(settings: Settings) -> Options:
         budget=Budget(window=settings.context_tokens, memory=settings.memory_tokens),
         limits=Limits(rounds=settings.tool_rounds, wall=settings.tool_wall),
     )
-
-
-def _background(stack: AsyncExitStack, work: Work) -> None:
-    """Run *work* beside the service until the stack ends. Where a bug ends it, say so and begin
-    again: a dead outbox worker would be noticed by its backlog only."""
-    loop = asyncio.get_running_loop()
-    running: list[asyncio.Task[None]] = []
-    pending: list[asyncio.TimerHandle] = []
-
-    def begin() -> None:
-        task = loop.create_task(work())
-        task.add_done_callback(mourn)
-        running[:] = [task]
-
-    def mourn(task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("a bug in the background: %s", place_of(error))
-            pending[:] = [loop.call_later(RESTART_AFTER, begin)]
-
-    async def stop() -> None:
-        for timer in pending:
-            timer.cancel()
-        for task in running:
-            task.cancel()
-            await asyncio.wait([task])
-
-    begin()
-    stack.push_async_callback(stop)

@@ -5,9 +5,8 @@ import errno
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 
-import msgspec
-
 from . import app, serving
+from .checks_redis import redis_findings
 from .errors import (
     NotFound,
     UpstreamAuthFailed,
@@ -16,6 +15,7 @@ from .errors import (
     UpstreamUnreachable,
     YYChatError,
 )
+from .finding import Finding
 from .memory.embedder import UpstreamEmbedder
 from .settings import Settings
 from .upstream.client import Upstream
@@ -25,23 +25,6 @@ from .upstream.router import Upstreams
 from .web.auth import KeyFile, parse_keys
 
 WITHIN = 10.0  # seconds for one check
-
-
-class Finding(msgspec.Struct, frozen=True):
-    """What one check found; ``remedy`` says how to mend it."""
-
-    subject: str
-    text: str
-    remedy: str = ""
-    level: str = "ok"
-
-    @property
-    def failed(self) -> bool:
-        return self.level == "fail"
-
-    @property
-    def mark(self) -> str:
-        return {"ok": "[ ok ]", "warn": "[warn]", "fail": "[FAIL]"}[self.level]
 
 
 Check = Callable[[Settings], Awaitable[list[Finding]]]
@@ -194,6 +177,7 @@ CHECKS: dict[str, Check] = {
     "address": _address,
     "keys": _keys,
     "store": _store,
+    "redis": redis_findings,
     "personalities": _personalities,
     "tools": _tools,
     "upstream": _upstreams,
@@ -203,6 +187,7 @@ REMEDIES = {
     "address": "look at YYCHAT_HOST, YYCHAT_PORT and YYCHAT_ALLOW_KEYLESS",
     "keys": "look at YYCHAT_API_KEYS_FILE or YYCHAT_API_KEYS; yychat keys new makes their lines",
     "store": "look at YYCHAT_DATA_DIR: whose it is, and how much room there is",
+    "redis": "look at REDIS_URL, and whether Redis runs",
     "personalities": "look at YYCHAT_PERSONALITY and YYCHAT_PERSONALITIES_DIR",
     "tools": "look at YYCHAT_TIMEZONE: a name as Europe/Berlin",
     "upstream": "look at OPENAI_BASE_URL and OPENAI_API_KEY, or at YYCHAT_UPSTREAMS_FILE",

@@ -13,7 +13,8 @@ import click
 import msgspec
 
 from . import __version__
-from .errors import ConfigurationError, StoreError, YYChatError
+from .errors import ConfigurationError, YYChatError
+from .owner import Kind
 from .settings import Settings
 
 
@@ -46,11 +47,7 @@ def serve(host: str | None, port: int | None) -> None:
     settings = Settings.from_environment(os.environ).model_copy(
         update={name: value for name, value in given.items() if value is not None}
     )
-    logging.basicConfig(
-        level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
-    for chatty in ("uvicorn.error", "httpx2", "openai"):
-        logging.getLogger(chatty).setLevel(max(logging.WARNING, logging.getLogger().level))
+    _log_as(settings)
     from . import app, serving
     from .web.services import Lifecycle
 
@@ -68,6 +65,14 @@ def serve(host: str | None, port: int | None) -> None:
     sys.exit(0 if started else 1)
 
 
+def _log_as(settings: Settings) -> None:
+    logging.basicConfig(
+        level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    for chatty in ("uvicorn.error", "httpx2", "openai"):
+        logging.getLogger(chatty).setLevel(max(logging.WARNING, logging.getLogger().level))
+
+
 def _greeting(settings: Settings, *, keyless: bool) -> str:
     from .app import simulated
 
@@ -79,6 +84,20 @@ def _greeting(settings: Settings, *, keyless: bool) -> str:
             " (set OPENAI_API_KEY or OPENAI_BASE_URL)"
         )
     return "\n".join(lines) + "\n"
+
+
+@main.command()
+@_plainly
+def work() -> None:
+    """Deliver turns from the shared Redis to memory, and serve nothing."""
+    settings = Settings.from_environment(os.environ)
+    _log_as(settings)
+    from . import working
+
+    def begun(name: str) -> None:
+        click.echo(f"yychat {__version__} delivers what is in Redis, as {name}")
+
+    asyncio.run(working.work(settings, begun))
 
 
 @main.command()
@@ -101,14 +120,16 @@ def keys() -> None:
 @click.option("--id", "key_id", required=True, help="What this key is called in limits and logs.")
 @click.option("--tenant", required=True, help="Whose memory it reaches.")
 @click.option("--role", type=click.Choice(["user", "admin"]), default="user", show_default=True)
+@click.option("--requests-per-minute", type=click.IntRange(1), help="Default: no limit.")
+@click.option("--tokens-per-minute", type=click.IntRange(1), help="Default: no limit.")
 @click.option("--file", "path", type=click.Path(path_type=Path), help="Append the entry here.")
 @_plainly
-def new_key(key_id: str, tenant: str, role: Any, path: Path | None) -> None:
+def new_key(key_id: str, tenant: str, role: Any, path: Path | None, **limits: int | None) -> None:
     """Make a key: the key itself goes to standard output, once; only its hash is kept."""
     from .web.auth import add_key, new_key
 
     try:
-        secret, key = new_key(key_id, tenant, role)
+        secret, key = new_key(key_id, tenant, role, **limits)
     except msgspec.ValidationError:
         raise ConfigurationError(
             "id and tenant may have letters, digits, _ . - (at most 64)"
@@ -143,29 +164,86 @@ def erase(tenant: str, conversation: str | None, user: str | None, *, yes: bool)
     if not yes:
         click.confirm(f"Erase {what} of tenant {tenant}?", abort=True)
     settings = Settings.from_environment(os.environ)
-    click.echo(f"{asyncio.run(_erase(settings, tenant, conversation, user))} turns erased")
+    from .erasing import erased
+
+    whom: tuple[Kind, str] | None = None
+    if conversation is not None:
+        whom = ("conversation", conversation)
+    elif user is not None:
+        whom = ("user", user)
+    click.echo(f"{asyncio.run(erased(settings, tenant, whom))} turns erased")
 
 
-async def _erase(
-    settings: Settings, tenant: str, conversation: str | None, user: str | None
-) -> int:
-    from .app import open_database, owners_of
-    from .memory.turns_sqlite import SqliteTurns
+@main.group()
+def outbox() -> None:
+    """Turns on their way to memory, and those that were given up."""
 
-    if not (settings.data_dir / "yychat.db").exists():
-        raise StoreError(f"there is no memory in {settings.data_dir} (YYCHAT_DATA_DIR)")
-    database = open_database(settings)
-    try:
-        turns = SqliteTurns(database)
-        if conversation is not None:
-            owner = owners_of(settings, create=False).owner(tenant, "conversation", conversation)
-        elif user is not None:
-            owner = owners_of(settings, create=False).owner(tenant, "user", user)
-        else:
-            return await turns.erase_tenant(tenant)
-        return await turns.erase(owner)
-    finally:
-        database.close()
+
+@outbox.command("list")
+@_plainly
+def list_letters() -> None:
+    """List the dead letters: id, owner, age, attempts and memory, never what was said."""
+    from .letters import outboxes
+
+    async def run() -> None:
+        async with outboxes(Settings.from_environment(os.environ)) as boxes:
+            for letter in await boxes.letters():
+                click.echo("\t".join(map(str, letter.row)))
+
+    asyncio.run(run())
+
+
+@outbox.command()
+@click.argument("job_id", metavar="ID", required=False)
+@click.option("--all", "every", is_flag=True, help="All dead letters.")
+@_plainly
+def retry(job_id: str | None, *, every: bool) -> None:
+    """Deliver a dead letter after all."""
+    if (job_id is None) != every:
+        raise click.UsageError("either ID or --all")
+    from .letters import outboxes
+
+    async def run() -> int:
+        async with outboxes(Settings.from_environment(os.environ)) as boxes:
+            letters = await boxes.letters() if job_id is None else [await boxes.letter(job_id)]
+            for letter in letters:
+                await letter.home.revive(letter.job)
+            return len(letters)
+
+    click.echo(f"{asyncio.run(run())} to be delivered again")
+
+
+@outbox.command()
+@click.argument("job_id", metavar="ID")
+@_plainly
+def drop(job_id: str) -> None:
+    """Forget a dead letter: its turn is not recalled any more either."""
+    from .letters import outboxes
+
+    async def run() -> None:
+        async with outboxes(Settings.from_environment(os.environ)) as boxes:
+            letter = await boxes.letter(job_id)
+            await letter.home.drop(letter.job)
+
+    asyncio.run(run())
+    click.echo("1 dropped")
+
+
+@outbox.command()
+@_plainly
+def status() -> None:
+    """How much waits, how much was given up, and for how long the oldest has waited."""
+    from .letters import outboxes, span
+
+    async def run() -> None:
+        async with outboxes(Settings.from_environment(os.environ)) as boxes:
+            for name, backlog in (await boxes.backlogs()).items():
+                oldest = span(backlog.oldest_seconds)
+                click.echo(
+                    f"{name}: pending {backlog.pending}, dead {backlog.dead}, oldest {oldest}"
+                )
+
+    asyncio.run(run())
 
 
 @main.command()

@@ -31,10 +31,12 @@ Messages are written for callers: no exception text of a library, no secret
 and nothing a user wrote is ever part of one.
 """
 
+from collections.abc import Mapping
+
 
 class YYChatError(Exception):
     """The root. ``param`` names the offending field, ``code`` is stable for programs,
-    ``retry_after`` is in seconds."""
+    ``retry_after`` is in seconds; ``headers`` go out with it."""
 
     code: str = "internal_error"
 
@@ -45,12 +47,14 @@ class YYChatError(Exception):
         param: str | None = None,
         code: str | None = None,
         retry_after: float | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
         self.param = param
         self.code = code or type(self).code
         self.retry_after = retry_after
+        self.headers = headers or {}
 
 
 class RequestError(YYChatError):

@@ -40,6 +40,12 @@ class Owners:
         digest = hmac.new(self._secret, framed, hashlib.sha256).hexdigest()[:32]
         return Owner(tenant=tenant, kind=kind, digest=digest)
 
+    @property
+    def fingerprint(self) -> str:
+        """The same for the same secret, and no way back to it. No owner's digest can be it: the
+        text is no frame."""
+        return hmac.new(self._secret, b"fingerprint of the secret", hashlib.sha256).hexdigest()
+
 
 def _bytes(part: str) -> bytes:
     """Command lines and paths can bring lone surrogates; they are as good an id as any."""

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import quote
 
 from pydantic import (
     AfterValidator,
@@ -76,6 +77,12 @@ class Settings(BaseModel):
     max_body: int = _field(
         "YYCHAT_MAX_BODY", 4 * 1024 * 1024, "Largest request body in bytes.", gt=0
     )
+    max_inflight: int = _field(
+        "YYCHAT_MAX_INFLIGHT", 512, "Chat and embedding requests under way in a process.", ge=1
+    )
+    max_inflight_per_tenant: int | None = _field(
+        "YYCHAT_MAX_INFLIGHT_PER_TENANT", None, "The same of one tenant. Unset: half of it.", ge=1
+    )
     cors_origins: Annotated[tuple[Origin, ...], BeforeValidator(_words)] = _field(
         "YYCHAT_CORS_ORIGINS", (), "Browser origins that may call, comma-separated. Empty: none."
     )
@@ -124,6 +131,24 @@ class Settings(BaseModel):
     )
     context_tokens: int = _field(
         "YYCHAT_CONTEXT_TOKENS", 128_000, "What the model takes in, in tokens.", ge=1_000
+    )
+
+    # Redis
+    redis_url: SecretStr | None = _field(
+        "REDIS_URL", None, "Redis that instances share; rediss:// for TLS. Unset: no Redis."
+    )
+    redis_host: str | None = _field("REDIS_HOST", None, "The same in parts.")
+    redis_port: int = _field("REDIS_PORT", 6379, "With REDIS_HOST.", ge=1, le=65535)
+    redis_db: int = _field("REDIS_DB", 0, "With REDIS_HOST.", ge=0)
+    redis_password: SecretStr | None = _field("REDIS_PASSWORD", None, "With REDIS_HOST.")
+    redis_ttl: int = _field("REDIS_TTL", 1_800, "Seconds that cached values live.", ge=1)
+    redis_timeout_ms: int = _field(
+        "YYCHAT_REDIS_TIMEOUT_MS", 100, "Milliseconds one request waits for Redis in all.", gt=0
+    )
+    workers_in_serve: bool = _field(
+        "YYCHAT_WORKERS_IN_SERVE",
+        True,
+        "Deliver turns to memory in `serve` too. Off: only `yychat work` does (needs Redis).",
     )
 
     # Answers
@@ -207,6 +232,17 @@ class Settings(BaseModel):
             return cls.model_validate(given)
         except ValidationError as error:
             raise ConfigurationError(_refused(error)) from None
+
+    @property
+    def redis(self) -> str | None:
+        """Redis' address, whole or put together; None without Redis."""
+        if self.redis_url is not None:
+            return self.redis_url.get_secret_value()
+        if self.redis_host is None:
+            return None
+        password = self.redis_password.get_secret_value() if self.redis_password else ""
+        login = f":{quote(password, safe='')}@" if password else ""
+        return f"redis://{login}{self.redis_host}:{self.redis_port}/{self.redis_db}"
 
     @classmethod
     def secrets(cls) -> dict[str, str]:

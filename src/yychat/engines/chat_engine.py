@@ -131,6 +131,8 @@ class ChatEngine:
         except StoreError as error:
             log.warning("answering without memory: %s", error)
             return Recollection(), "degraded"
+        if found.degraded:
+            return found, "degraded"
         return found, "hit" if found.records else "empty"
 
     async def _composed(

@@ -38,10 +38,14 @@ class Record(msgspec.Struct, frozen=True):
 
 
 class Recollection(msgspec.Struct, frozen=True):
-    """What a recall found, best first, and which ways of searching took part."""
+    """What a recall found, best first, and which ways of searching took part.
+
+    ``degraded``: the store was away, and this is what the process itself still knew.
+    """
 
     records: tuple[Record, ...] = ()
     source: Source = "none"
+    degraded: bool = False
 
 
 class Memory(Protocol):

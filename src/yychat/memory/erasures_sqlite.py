@@ -15,6 +15,11 @@ def marks_tenant(tenant: str) -> str:
     return f"t{tenant}"
 
 
+def tenant_of(whose: str) -> str | None:
+    """The tenant whose mark that is; None for an owner's."""
+    return whose[1:] if whose.startswith("t") else None
+
+
 def epoch(connection: sqlite3.Connection, owner: Owner) -> int:
     """Another one after every erasure that reached *owner*, and never one it had before."""
     whose = (owner.key, marks_tenant(owner.tenant), EVERYBODY)
@@ -41,6 +46,16 @@ def mark(connection: sqlite3.Connection, whose: str, now: float) -> None:
         " VALUES (?, ?, (SELECT coalesce(max(epoch), 0) + 1 FROM erasures))"
         " ON CONFLICT (whose) DO UPDATE SET at = excluded.at, epoch = excluded.epoch",
         (whose, now),
+    )
+
+
+def new_epoch(connection: sqlite3.Connection, whose: str) -> None:
+    """Make warm indexes start over without erasing anything: nothing was answered before 0."""
+    connection.execute(
+        "INSERT INTO erasures (whose, at, epoch)"
+        " VALUES (?, 0, (SELECT coalesce(max(epoch), 0) + 1 FROM erasures))"
+        " ON CONFLICT (whose) DO UPDATE SET epoch = excluded.epoch",
+        (whose,),
     )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Literal, TypeVar
 
 import numpy as np
+from msgspec.structs import replace
 
 from ..errors import StoreError, UpstreamError
 from ..owner import Owner
@@ -103,7 +104,8 @@ class NativeMemory:
         now = self._clock()
         async with warm.lock:
             warm.forget_before(self._horizon())
-            return warm.search(query, limit, vector, now)
+            found = warm.search(query, limit, vector, now)
+        return replace(found, degraded=True) if look.degraded else found
 
     async def _extend(self, warm: "_Warm", look: Look) -> None:
         horizon = self._horizon()

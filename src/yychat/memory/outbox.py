@@ -81,6 +81,23 @@ class Outbox(OutboxDoor, Protocol):
         ...
 
 
+class DeadLetters(Protocol):
+    """Jobs that were given up: the side of the operator. Raises ``StoreError`` and nothing else.
+    What is no dead letter (any more) is left as it is."""
+
+    async def dead_letters(self) -> Sequence[Job]:
+        """All of them, the oldest turn first."""
+        ...
+
+    async def revive(self, job: Job) -> None:
+        """Deliver it after all, at once and with no attempt counted; behind what waits already."""
+        ...
+
+    async def drop(self, job: Job) -> None:
+        """Forget it: it is not recalled any more either."""
+        ...
+
+
 class Woken:
     """An outbox that tells its worker of every put, so that it need not wait for a poll."""
 
@@ -112,11 +129,12 @@ class OutboxWorker:
         lease: float = 30.0,
         poll: float = 1.0,
         gather: float = 0.0,
+        longest_pause: float = 60.0,
         batch: int = 64,
     ) -> None:
         self._outbox, self._memories, self._name = outbox, memories, name
         self._attempts, self._lease, self._poll, self._batch = attempts, lease, poll, batch
-        self._gather = gather
+        self._gather, self._longest_pause = gather, longest_pause
         self._wake = asyncio.Event()
 
     def wake(self) -> None:
@@ -196,7 +214,7 @@ class OutboxWorker:
             log.warning("undelivered jobs were not given back: %s", error)
 
     async def _returned(self, failed: Job, untried: Sequence[Job], trouble: str) -> None:
-        pause = min(60.0, 0.2 * 2**failed.attempts) * random.uniform(0.5, 1.0)
+        pause = min(self._longest_pause, 0.2 * 2**failed.attempts) * random.uniform(0.5, 1.0)
         if failed.attempts >= self._attempts:
             log.error("job %s is now a dead letter: %s", failed.id, trouble)
             await self._outbox.bury(failed)

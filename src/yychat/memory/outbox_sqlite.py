@@ -10,7 +10,7 @@ import msgspec
 from ..owner import Kind, Owner
 from ..sqlite import Database
 from .base import Turn
-from .erasures_sqlite import stays_erased
+from .erasures_sqlite import new_epoch, stays_erased
 from .outbox import Backlog, Job
 
 COLUMNS = "kind, tenant, owner_kind, owner, turn, attempts"
@@ -76,6 +76,19 @@ class SqliteOutbox:
         age = max(0.0, now - oldest) if oldest is not None else 0.0
         return Backlog(pending=waiting, dead=dead, oldest_seconds=age)
 
+    async def dead_letters(self) -> Sequence[Job]:
+        rows = await self._database.read(
+            lambda c: c.execute(f"SELECT {COLUMNS} FROM outbox WHERE dead").fetchall()
+        )
+        return sorted(map(_job, rows), key=lambda job: job.turn.at)
+
+    async def revive(self, job: Job) -> None:
+        now = self._clock()
+        await self._database.write(lambda c: _revive(c, job.id, now))
+
+    async def drop(self, job: Job) -> None:
+        await self._database.write(lambda c: _drop(c, job))
+
 
 def pending_turns(
     connection: sqlite3.Connection, owner: Owner, kind: str, after: int = 0
@@ -136,6 +149,27 @@ def _claim(
         {"worker": worker, "until": until, "now": now, "limit": limit},
     ).fetchall()
     return [_job(row[1:]) for row in sorted(rows)]
+
+
+def _revive(connection: sqlite3.Connection, job_id: str, now: float) -> None:
+    """As a new row: in its old place it would come before what may be in a worker's hands."""
+    dead = connection.execute(
+        "DELETE FROM outbox WHERE id = ? AND dead"
+        " RETURNING id, kind, tenant, owner_kind, owner, at, turn",
+        (job_id,),
+    ).fetchone()
+    if dead:
+        connection.execute(
+            "INSERT INTO outbox (id, kind, tenant, owner_kind, owner, at, turn, put_at, due_at)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (*dead, now, now),
+        )
+
+
+def _drop(connection: sqlite3.Connection, job: Job) -> None:
+    gone = connection.execute("DELETE FROM outbox WHERE id = ? AND dead", (job.id,)).rowcount
+    if gone:
+        new_epoch(connection, job.owner.key)
 
 
 def _job(row: tuple[Any, ...]) -> Job:

@@ -29,12 +29,14 @@ class Look(msgspec.Struct, frozen=True):
     """What is new since the last look. Another ``epoch`` means an erasure: start over.
 
     ``mark`` is the store's own note of how far this look reached beyond the stored turns; the
-    next look gives it back and is spared what it saw.
+    next look gives it back and is spared what it saw. ``degraded`` says that the shared store was
+    away: this is what is known locally.
     """
 
     epoch: int
     turns: Sequence[StoredTurn]
     mark: int = 0
+    degraded: bool = False
 
 
 class TurnStore(Protocol):

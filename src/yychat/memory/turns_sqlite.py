@@ -11,7 +11,7 @@ import msgspec
 from ..owner import Owner
 from ..sqlite import Database
 from .base import Turn
-from .erasures_sqlite import drop_marks, epoch, mark, marks_tenant, stays_erased
+from .erasures_sqlite import EVERYBODY, drop_marks, epoch, mark, marks_tenant, stays_erased
 from .outbox_sqlite import pending_turns
 from .turns import Look, StoredTurn, Vectors
 
@@ -52,6 +52,15 @@ class SqliteTurns:
 
     async def erase(self, owner: Owner) -> int:
         return await self._erase("owner", owner.key, marked=owner.key)
+
+    async def erasures(self) -> list[tuple[str, float]]:
+        """The log of erasures, oldest first: whose (``marks_tenant`` for a tenant) and when."""
+        return await self._database.read(
+            lambda c: c.execute(
+                "SELECT whose, at FROM erasures WHERE whose <> ? AND at > 0 ORDER BY at",
+                (EVERYBODY,),
+            ).fetchall()
+        )
 
     async def erase_tenant(self, tenant: str) -> int:
         return await self._erase("tenant", tenant, marked=marks_tenant(tenant))

@@ -5,10 +5,14 @@ import logging
 import math
 import time
 from collections.abc import Callable, Collection, Iterable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from ..cache.base import Cache
+from ..cache.memory import MemoryCache
+from ..cache.tiered import Cached
 from ..errors import NotFound, UpstreamError, UpstreamProtocolError, UpstreamTimeout
 from .router import Upstreams
 from .wire import whole
@@ -46,6 +50,18 @@ class _List(msgspec.Struct):
     data: list[_Listed]
 
 
+def model_lists(l2: Cache | None = None, *, ttl: float = 60.0) -> Cached[list[ModelEntry]]:
+    """Lists by upstream, shared through *l2*; *ttl* is in seconds."""
+    return Cached(
+        "models",
+        encode=msgspec.msgpack.encode,
+        decode=msgspec.msgpack.Decoder(list[ModelEntry]).decode,
+        ttl=ttl,
+        l1=MemoryCache(most_entries=64),
+        l2=l2,
+    )
+
+
 class ModelCatalogue:
     """Asks the upstreams once per *ttl* seconds, for all callers at once, and gives each *within*
     seconds. While they are asked again, or are down, the last list serves; a failure is remembered
@@ -58,9 +74,10 @@ class ModelCatalogue:
         *,
         ttl: float = 60.0,
         within: float = 10.0,
+        cache: Cached[list[ModelEntry]] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._upstreams, self._allowed = upstreams, allowed
+        self._upstreams, self._allowed, self._cache = upstreams, allowed, cache
         self._ttl, self._within, self._clock = ttl, within, clock
         self._known: list[ModelEntry] | None = None
         self._lists: dict[str, list[ModelEntry]] = {}  # the last of each upstream, by its name
@@ -88,6 +105,8 @@ class ModelCatalogue:
         if self._asking is not None:
             self._asking.cancel()
             await asyncio.wait([self._asking])
+        if self._cache is not None:
+            await self._cache.close()
 
     async def get(self, model: str) -> ModelEntry:
         """Raises ``NotFound``."""
@@ -119,7 +138,7 @@ class ModelCatalogue:
         """Ask one upstream; where that fails its last list stays, and the failure is returned."""
         try:
             async with asyncio.timeout(self._within):
-                self._lists[upstream.name] = await _models_of(upstream)
+                self._lists[upstream.name] = await self._list_of(upstream)
         except TimeoutError:
             failure: UpstreamError = UpstreamTimeout("the upstream did not list its models in time")
         except UpstreamError as error:
@@ -128,6 +147,11 @@ class ModelCatalogue:
             return None
         log.warning("the models of %s stay as they were: %s", upstream.name, failure)
         return failure
+
+    async def _list_of(self, upstream: "Upstream") -> list[ModelEntry]:
+        if self._cache is None:
+            return await _models_of(upstream)
+        return await self._cache.get((upstream.name,), partial(_models_of, upstream))
 
 
 async def _models_of(upstream: "Upstream") -> list[ModelEntry]:

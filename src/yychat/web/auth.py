@@ -18,6 +18,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..errors import ConfigurationError, Forbidden, Unauthenticated
+from ..limits.budget import Budget
 from .problems import problem
 
 log = logging.getLogger(__name__)
@@ -45,17 +46,25 @@ class Caller(msgspec.Struct, frozen=True):
     role: Role
     key: Key | None = None
 
+    @property
+    def budget(self) -> Budget | None:
+        """What the key may take per minute; None where nothing is limited."""
+        key = self.key
+        if key is None or not (key.requests_per_minute or key.tokens_per_minute):
+            return None
+        return Budget(key.id, key.requests_per_minute, key.tokens_per_minute)
+
 
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 KEYLESS = Caller(tenant="local", role="admin")
 
 
-def new_key(key_id: str, tenant: str, role: Role) -> tuple[str, Key]:
-    """A fresh key: the secret for the caller, and the entry for the key file."""
+def new_key(key_id: str, tenant: str, role: Role, **limits: int | None) -> tuple[str, Key]:
+    """A fresh key: the secret for the caller, and the entry for the key file. *limits* are
+    ``requests_per_minute`` and ``tokens_per_minute``."""
     secret = f"yy-{secrets.token_urlsafe(32)}"
-    return secret, msgspec.convert(
-        {"id": key_id, "sha256": _digest(secret), "tenant": tenant, "role": role}, Key
-    )
+    entry = {"id": key_id, "sha256": _digest(secret), "tenant": tenant, "role": role, **limits}
+    return secret, msgspec.convert(entry, Key)
 
 
 class Keyring:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -10,6 +10,7 @@ from starlette.responses import Response
 from ..chat import About
 from ..errors import DeadlineExceeded
 from .hangup import unless_gone
+from .replies import HeldReply
 from .requests import body_of, chat_request
 from .services import caller_of, request_id_of, services_of
 from .sse import EventStream
@@ -19,23 +20,26 @@ async def chat_completions(request: Request) -> Response:
     """One answer: whole, or as a stream whose first token has already come."""
     services = services_of(request)
     ends = asyncio.get_running_loop().time() + services.request_timeout
-    chat = chat_request(
-        await body_of(request, services.max_body),
-        tenant=caller_of(request).tenant,
-        owners=services.owners,
-        defaults=services.defaults,
-        request_id=request_id_of(request),
-    )
-    services.models.check(chat.model)
-    chunks = services.engine(chat.engine).generate_response(chat)
-    async with unless_gone(request.receive), _until(ends):
-        first = await anext(chunks)
+    caller = caller_of(request)
+    async with AsyncExitStack() as held:
+        admission = await held.enter_async_context(services.admitted(caller))
+        chat = chat_request(
+            await body_of(request, services.max_body),
+            tenant=caller.tenant,
+            owners=services.owners,
+            defaults=services.defaults,
+            request_id=request_id_of(request),
+        )
+        services.models.check(chat.model)
+        chunks = admission.metered(services.engine(chat.engine).generate_response(chat), chat)
+        held.push_async_callback(chunks.aclose)
+        async with unless_gone(request.receive), _until(ends):
+            first = await anext(chunks)
         assert first.about is not None
-    headers = _headers(first.about)
-    if chat.stream:
-        return EventStream(first, chunks, ends, headers)
-    async with aclosing(chunks):
-        return Response(first.data, headers=headers, media_type="application/json")
+        headers = {**_headers(first.about), **admission.headers}
+        if chat.stream:
+            return EventStream(first, chunks, ends, headers, held.pop_all())
+        return HeldReply(first.data, held.pop_all(), headers)
 
 
 @asynccontextmanager

@@ -27,6 +27,8 @@ async def readyz(request: Request) -> Response:
         f"upstream:{upstream.name}": "ok" if upstream.breaker.state == "closed" else "failing"
         for upstream in services.upstreams
     }
+    if services.redis:
+        dependencies["redis"] = "away" if services.redis.degraded else "ok"
     for engine in services.engines.values():
         health = await engine.health_check()
         dependencies |= {name: trouble or "ok" for name, trouble in health.dependencies.items()}

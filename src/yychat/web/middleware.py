@@ -2,14 +2,15 @@
 
 import logging
 import re
-import traceback
 import uuid
 from collections.abc import Collection
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ..background import place_of
 from ..errors import Draining, YYChatError
+from ..redis_link import patience
 from .problems import problem
 from .services import Lifecycle
 
@@ -61,6 +62,20 @@ class UntilServing:
         await self._app(scope, receive, send)
 
 
+class Patient:
+    """One request waits for Redis for *seconds* in all, whatever it asks there."""
+
+    def __init__(self, app: ASGIApp, seconds: float) -> None:
+        self._app, self._seconds = app, seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":  # what the lifespan begins runs for good
+            await self._app(scope, receive, send)
+            return
+        with patience(self._seconds):
+            await self._app(scope, receive, send)
+
+
 class LastResort:
     """Answers 500 where a bug escaped everything else. What the log gets is the place and the
     type: an exception's text may quote what a user wrote."""
@@ -82,10 +97,3 @@ class LastResort:
             log.error("a bug: %s", place_of(error))  # noqa: TRY400
             if scope["type"] == "http" and not started:
                 await problem(YYChatError("something went wrong here"))(scope, receive, send)
-
-
-def place_of(error: BaseException) -> str:
-    """The type of an exception and where it came from; never its text."""
-    frames = traceback.extract_tb(error.__traceback__)[-4:]
-    places = (f"{f.filename.rpartition('/')[2]}:{f.lineno} {f.name}" for f in reversed(frames))
-    return f"{type(error).__name__} at {' < '.join(places)}"

@@ -74,7 +74,7 @@ def body_of(error: errors.YYChatError) -> bytes:
 
 
 def problem(error: errors.YYChatError) -> Response:
-    headers = {}
+    headers = dict(error.headers)
     status = status_of(error)
     if error.retry_after is not None or status in (429, 503):
         headers["retry-after"] = str(max(1, math.ceil(error.retry_after or 1)))

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Literal, cast
 
@@ -9,8 +10,10 @@ from starlette.requests import HTTPConnection
 
 from ..engines.base import BaseEngine
 from ..errors import Draining, NotFound, YYChatError
+from ..limits.admission import Admission, Door
 from ..owner import Owners
 from ..personalities.loader import Personalities
+from ..redis_link import RedisLink
 from ..tools.registry import Registry
 from ..upstream.models import ModelCatalogue
 from ..upstream.router import Upstreams
@@ -58,6 +61,8 @@ class Services:
     tools: Registry
     owners: Owners
     defaults: Defaults
+    door: Door
+    redis: RedisLink | None
     request_timeout: float
     max_body: int
     lifecycle: Lifecycle = field(default_factory=Lifecycle)
@@ -69,6 +74,10 @@ class Services:
             known = ", ".join(sorted(self.engines))
             raise NotFound(f"there is no such engine; there are: {known}", param="engine")
         return engine
+
+    def admitted(self, caller: Caller) -> AbstractAsyncContextManager[Admission]:
+        """A place for one request of *caller*, within its budget. Raises ``Rejected``."""
+        return self.door.admitted(caller.tenant, caller.budget)
 
 
 def services_of(connection: HTTPConnection) -> Services:

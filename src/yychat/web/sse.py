@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing, suppress
+from contextlib import AsyncExitStack, suppress
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -22,7 +22,8 @@ class EventStream(Response):
     """Sends *first* and then *chunks* as server-sent events, until *ends* on the loop's clock.
 
     What fails now can no longer be a status: it is one error event, and no [DONE] after it.
-    The generator is closed however this ends: it holds the upstream's connection.
+    What is *held* is let go however this ends: the generator with the upstream's connection, and
+    the request's place.
     """
 
     media_type = "text/event-stream"
@@ -33,10 +34,11 @@ class EventStream(Response):
         chunks: AsyncGenerator[Chunk, None],
         ends: float,
         headers: Mapping[str, str],
+        held: AsyncExitStack,
     ) -> None:
         self.status_code = 200
         self.background = None
-        self._first, self._chunks, self._ends = first, chunks, ends
+        self._first, self._chunks, self._ends, self._held = first, chunks, ends, held
         self.init_headers({"cache-control": "no-cache", "x-accel-buffering": "no", **headers})
 
     def init_headers(self, headers: Mapping[str, str] | None = None) -> None:
@@ -44,7 +46,7 @@ class EventStream(Response):
         self.raw_headers = [(k.encode("latin-1"), v.encode("latin-1")) for k, v in given.items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async with aclosing(self._chunks):
+        async with self._held:
             try:
                 async with unless_gone(receive):
                     await self._send(send)

@@ -1,0 +1,1 @@
+"""How much callers may take: requests at once, and requests and tokens per minute."""

@@ -1,0 +1,52 @@
+"""``yychat work``: a worker on the outbox that instances share, and nothing else."""
+
+import asyncio
+import signal
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+
+from . import app
+from .cache.redis import RedisCache
+from .errors import ConfigurationError
+from .memory.embedder import Embedder
+from .memory.outbox_redis import RedisOutbox
+from .memory.turns_redis import RedisTurns
+from .settings import Settings
+from .upstream.resilience import Backoff
+from .upstream.router import Upstreams
+
+
+async def work(settings: Settings, begun: Callable[[str], None]) -> None:
+    """Deliver until SIGTERM or SIGINT; *begun* is told the worker's name.
+
+    Nothing here is local: neither the data folder nor the owner secret is needed. Raises
+    ``ConfigurationError``.
+    """
+    stop = _asked_to_stop()
+    async with AsyncExitStack() as stack:
+        link = app.linked(settings, stack)
+        if link is None:
+            raise ConfigurationError(
+                "`yychat work` needs Redis (REDIS_URL): without it only `yychat serve` delivers"
+            )
+        embedder = _embedder(settings, RedisCache(link), stack)
+        memory = app.native_memory(settings, RedisTurns(link), embedder)
+        app.delivered(RedisOutbox(link), memory, stack)
+        begun(app.worker_name())
+        await stop.wait()
+
+
+def _embedder(settings: Settings, caches: RedisCache, stack: AsyncExitStack) -> Embedder | None:
+    upstreams = Upstreams(backoff=Backoff(retries=settings.retries))
+    stack.push_async_callback(upstreams.close)
+    embedder = app.embedder_of(settings, upstreams, caches, stack)
+    if embedder:  # else no upstream is ever asked, and its SDK need not be imported
+        upstreams.use(app.connected_upstreams(settings, app.endpoints_of(settings)))
+    return embedder
+
+
+def _asked_to_stop() -> asyncio.Event:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    return stop
