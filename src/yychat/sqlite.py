@@ -159,7 +159,7 @@ class Database:
         return connection
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
-        connection.execute("PRAGMA journal_mode = WAL")
+        _patiently(connection, "PRAGMA journal_mode = WAL")
         connection.execute(f"PRAGMA synchronous = {self._synchronous}")
         connection.execute("PRAGMA cache_size = -4096")
         connection.execute("PRAGMA secure_delete = ON")  # erased is erased
@@ -280,9 +280,23 @@ def _store_error(error: sqlite3.Error) -> StoreError:
     return StoreError(f"the local store could not be used ({name})")
 
 
+def _patiently(connection: sqlite3.Connection, statement: str) -> None:
+    """For what SQLite refuses at once while other processes open or close the file."""
+    ends = time.monotonic() + BUSY
+    while True:
+        try:
+            connection.execute(statement)
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > ends:
+                raise
+            time.sleep(0.01)
+        else:
+            return
+
+
 def _migrate(connection: sqlite3.Connection, path: Path) -> None:
     with translated():
-        connection.execute("BEGIN IMMEDIATE")  # several processes may start at once
+        _patiently(connection, "BEGIN IMMEDIATE")  # several processes may start at once
         version = connection.execute("PRAGMA user_version").fetchone()[0]
         if version > len(MIGRATIONS):
             raise ConfigurationError(
