@@ -19,7 +19,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
-from .background import keep
+from .background import RESTART_AFTER, keep
 from .cache.redis import RedisCache
 from .engines.chat_engine import ChatEngine, Options
 from .engines.prompt import Budget
@@ -304,7 +304,7 @@ async def _keep_simulating(settings: Settings, upstreams: Upstreams, child: Simu
             url = await child.url()
         except ConfigurationError as error:
             log.warning("%s", error)
-            await asyncio.sleep(1.0)
+            await asyncio.sleep(RESTART_AFTER)
             continue
         before = list(upstreams)
         upstreams.use(connected_upstreams(settings, [_simulator(url)]))

@@ -7,7 +7,6 @@ once the memory has it. Delivery is at least once; memories know a turn by its i
 import asyncio
 import logging
 import random
-import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Protocol
@@ -15,6 +14,7 @@ from typing import Protocol
 import msgspec
 from msgspec.structs import replace
 
+from ..background import place_of
 from ..errors import YYChatError
 from ..owner import Owner
 from .base import Memory, Turn
@@ -203,7 +203,7 @@ class OutboxWorker:
         except YYChatError as error:
             return error.message
         except Exception as error:  # noqa: BLE001 - a bug that one turn meets is not its neighbours'
-            log.error("a bug met job %s: %s", job.id, _place(error))  # noqa: TRY400
+            log.error("a bug met job %s: %s", job.id, place_of(error))  # noqa: TRY400
             return "a bug"
         return None
 
@@ -230,12 +230,6 @@ class OutboxWorker:
         except TimeoutError:
             return
         await asyncio.sleep(self._gather)
-
-
-def _place(error: Exception) -> str:
-    """The type of an exception and where it was raised; its text may quote the turn."""
-    frame = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{type(error).__name__} at {frame.filename.rpartition('/')[2]}:{frame.lineno}"
 
 
 @asynccontextmanager

@@ -15,7 +15,7 @@ from ..errors import StoreError
 from ..redis_link import RedisLink
 from . import redis_layout as layout
 from .outbox import Backlog, Job
-from .turns_redis import seed, tell_dropped
+from .turns_redis import seed, stored_job, tell_dropped
 
 NATIVE = "native"
 WITHIN = 2.0  # seconds for a worker's questions: no chat request waits for them
@@ -111,7 +111,7 @@ class RedisOutbox:
         answers = await self._of_partitions(
             range(layout.PARTITIONS), lambda pipeline, p: pipeline.hvals(layout.dead(p))
         )
-        jobs = [_decoded(raw) for found in answers for raw in found]
+        jobs = [stored_job(raw) for found in answers for raw in found]
         return sorted(jobs, key=lambda job: job.turn.at)
 
     async def revive(self, job: Job) -> None:
@@ -200,16 +200,9 @@ def _encoded(job: Job) -> bytes:
     return msgspec.msgpack.encode(job)
 
 
-def _decoded(raw: bytes) -> Job:
-    try:
-        return msgspec.msgpack.decode(raw, type=Job)
-    except msgspec.DecodeError as error:
-        raise StoreError("Redis holds something else where a job should be") from error
-
-
 def _job(claimed: Any) -> Job:
     raw, attempts = claimed
-    return msgspec.structs.replace(_decoded(raw), attempts=int(attempts))
+    return msgspec.structs.replace(stored_job(raw), attempts=int(attempts))
 
 
 def _who(job: Job) -> str:

@@ -68,7 +68,7 @@ class RedisTurns:
         for partition in range(layout.PARTITIONS):
             dead = layout.dead(partition)
             letters = await self._link.ask(lambda r, key=dead: r.hvals(key), within=PATIENT)  # type: ignore[misc]
-            for job in map(_job, letters):
+            for job in map(stored_job, letters):
                 if job.turn.at < before:
                     owner = job.owner.key
                     keys = [dead, *(layout.of_owner(what, owner) for what in ("pending", "meta"))]
@@ -142,7 +142,8 @@ async def _mark(tenant: str, now: float, redis: Any) -> None:
     await pipeline.execute()
 
 
-def _job(raw: bytes) -> Job:
+def stored_job(raw: bytes) -> Job:
+    """Raises ``StoreError`` for anything that is no job."""
     try:
         return msgspec.msgpack.decode(raw, type=Job)
     except msgspec.DecodeError as error:
