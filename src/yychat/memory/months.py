@@ -23,6 +23,7 @@ _ENGLISH = re.compile(
     r")(?![a-z])"
 )
 _HAN = re.compile(r"(?<!\d)(1[0-2]|0?[1-9]|十[一二]?|[一二三四五六七八九正])\s?月")
+_HINTS = (*sorted({name[:3] for name in _NUMBERS}), "month", "月")
 _THIS_MONTH = re.compile(r"this month|(?:本|这个?)月")
 _LAST_MONTH = re.compile(r"last month|上个?月")
 
@@ -30,6 +31,8 @@ _LAST_MONTH = re.compile(r"last month|上个?月")
 def named_months(question: str, now: float | None = None) -> frozenset[int]:
     """The months, 1 to 12, that *question* names; with *now* (Unix time) also "last month"."""
     lowered = unicodedata.normalize("NFKC", question).lower()
+    if not any(hint in lowered for hint in _HINTS):  # most questions name none
+        return frozenset()
     english = {_NUMBERS[found[found.lastgroup or 0]] for found in _ENGLISH.finditer(lowered)}
     chinese = {_CHINESE.get(name) or int(name) for name in _HAN.findall(lowered)}
     return frozenset(english | chinese | _relative(lowered, month_of(now)))

@@ -5,13 +5,14 @@ for a month the question names. Where there are vectors, their cosine is a secon
 """
 
 import math
-from array import array
 from collections import Counter
+from typing import Any
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from .column import Column
 from .months import month_of, named_months
 from .postings import Postings
 from .terms import parsed
@@ -51,9 +52,14 @@ class Index:
         self._first = 0
         self._postings = Postings()
         self._vectors = Vectors()
-        self._lengths = array("q")
-        self._sessions = array("q")
-        self._months = array("q")
+        self._lengths = Column(np.float64)
+        self._words = 0
+        """The sum of the lengths."""
+        self._months = Column(np.int64)
+        self._shares = [Column(np.float64) for _ in NEIGHBOURS]
+        """What each document and the one so far before it give each other: 0 across sessions."""
+        self._session = 0
+        """How many of the newest documents are of one session."""
         self._newest: tuple[str | None, float] = (None, math.inf)
 
     def __len__(self) -> int:
@@ -77,9 +83,10 @@ class Index:
         self._postings.add(position, Counter(found.content + found.function))
         if vector is not None:
             self._vectors.add(position, vector)
-        self._sessions.append(self._session(session, at))
+        self._join(session, at)
         self._months.append(month_of(at))
         self._lengths.append(len(found.content))
+        self._words += len(found.content)
         return position
 
     def set_vector(self, position: int, vector: NDArray[np.floating]) -> None:
@@ -87,17 +94,21 @@ class Index:
         if position >= self._first:
             self._vectors.add(position, vector)
 
-    def _session(self, name: str | None, at: float) -> int:
+    def _join(self, name: str | None, at: float) -> None:
+        """Put the next document into the session that goes on, or into a new one."""
         (last_name, last_at), self._newest = self._newest, (name, at)
-        current = self._sessions[-1] if self._sessions else 0
         silent = name is None and at - last_at > self._gap
-        return current + (silent or name != last_name)
+        self._session = 1 if silent or name != last_name else self._session + 1
+        for away, (share, column) in enumerate(zip(NEIGHBOURS, self._shares, strict=True), 1):
+            column.append(share if self._session > away else 0.0)
 
     def forget_oldest(self, count: int) -> None:
         """Drop the *count* oldest documents; the others keep their positions."""
         count = min(max(count, 0), len(self))
-        for column in (self._lengths, self._sessions, self._months):
-            del column[:count]
+        self._words -= int(self._lengths.values[:count].sum())
+        columns: list[Column[Any]] = [self._lengths, self._months, *self._shares]
+        for column in columns:
+            column.forget(count)
         self._first += count
         self._postings.forget_before(self._first, end=self._end)
         self._vectors.forget_before(self._first)
@@ -133,30 +144,31 @@ class Index:
         scores = self._spread(self._matching(wanted.content or wanted.function))
         months = named_months(query, now)
         if months:
-            named = np.isin(_values(self._months), list(months))
+            named = np.isin(self._months.values, list(months))
             scores[named] *= MONTH_WEIGHT
         return scores
 
     def _matching(self, terms: list[str]) -> Scores:
         """BM25 over the documents, oldest first; a word said twice in a question counts once."""
         found = self._postings.find(terms, MOST_TERMS)
-        rarity = np.log1p((len(self) - found.sizes + 0.5) / (found.sizes + 0.5))
-        weights = np.repeat(rarity, found.sizes)
-        lengths = _values(self._lengths)
-        damping = K1 * (1.0 - B + B * lengths / max(lengths.mean(), 1.0))
+        rarity = np.log1p((len(self) - found.sizes + 0.5) / (found.sizes + 0.5)) * (K1 + 1.0)
         rows = found.positions - self._first
-        gains = weights * found.counts * (K1 + 1.0) / (found.counts + damping[rows])
+        damping = self._lengths.values[rows]
+        damping *= K1 * B * len(self) / max(self._words, len(self))
+        damping += K1 * (1.0 - B) + found.counts
+        gains = np.repeat(rarity, found.sizes)
+        gains *= found.counts
+        gains /= damping
         # Without an entry at all, bincount counts in integers.
         return np.bincount(rows, gains, minlength=len(self)).astype(np.float64, copy=False)
 
     def _spread(self, own: Scores) -> Scores:
         """*own* and what neighbours give: an answer often shares no word with its question."""
         scores = own.copy()
-        sessions = _values(self._sessions)
-        for away, share in enumerate(NEIGHBOURS, 1):
-            given = share * (sessions[away:] == sessions[:-away])
-            scores[away:] += given * own[:-away]
-            scores[:-away] += given * own[away:]
+        for away, column in enumerate(self._shares, 1):
+            shares = column.values[away:]
+            scores[away:] += shares * own[:-away]
+            scores[:-away] += shares * own[away:]
         return scores
 
 
@@ -185,11 +197,6 @@ def _best(scores: Scores, matched: NDArray[np.bool_], limit: int) -> NDArray[np.
         rows = rows[scores[rows] >= threshold]
     order = np.argsort(-scores[rows], kind="stable")
     return rows[order][:limit]
-
-
-def _values(column: "array[int]") -> NDArray[np.int64]:
-    """A copy: a view would keep the column from growing for as long as it lives."""
-    return np.frombuffer(column.tobytes(), np.int64)
 
 
 def _shortened(query: str) -> str:

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -111,6 +112,7 @@ def _add_run(run: str, found: Parsed) -> None:
         (found.content if means else found.function).append(piece)
 
 
+@lru_cache(maxsize=32_768)  # a few words make up most of any text
 def stem(word: str) -> str:
     """*word*, in lower case, without its commonest English endings; it need not stay a word."""
     word = IRREGULAR.get(word, word)

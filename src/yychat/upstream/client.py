@@ -20,6 +20,7 @@ import openai
 from .. import errors
 from .config import Endpoint
 from .resilience import Breaker
+from .sparing import SparingClient
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +44,7 @@ class Timeouts(msgspec.Struct, frozen=True):
 def connected(endpoint: Endpoint, timeouts: Timeouts) -> "Upstream":
     """The upstream at *endpoint*; nothing is sent yet. Raises ``ConfigurationError``."""
     try:
-        client = openai.AsyncOpenAI(
+        client = SparingClient(
             base_url=endpoint.base_url,
             api_key=endpoint.key() or "none",  # local servers need none, the SDK insists on one
             max_retries=0,

@@ -71,6 +71,19 @@ class StreamEvent(msgspec.Struct):
     def usage(self) -> Usage | None:
         return _usage(self.counted)
 
+    @property
+    def piece(self) -> str | None:
+        """The words of an event that brings some for the first choice and nothing else: as good
+        as all events are such, so they have a short way."""
+        told = self.told
+        if told is None or len(told) != 1 or self.counted or self.error is not None:
+            return None
+        choice = told[0]
+        delta = choice.told
+        if delta is None or choice.index or choice.finish_reason or delta.tool_calls:
+            return None
+        return delta.said if type(delta.said) is str and delta.said else None
+
 
 class Call(msgspec.Struct):
     class Function(msgspec.Struct):
