@@ -235,7 +235,7 @@ async def test_an_error_keeps_its_retry_after(
     upstream.script(answer({}, 429, retry_after="17"))
     with pytest.raises(openai.RateLimitError) as caught:
         await whole(sdk)
-    assert caught.value.response.headers["retry-after"] == "16"
+    assert caught.value.response.headers["retry-after"] == "17"
 
 
 @pytest.mark.parametrize("streamed", [False, True])

@@ -38,6 +38,24 @@ class Prompt(msgspec.Struct, frozen=True):
     recalled: int = 0
 
 
+class Costs:
+    """What memories cost in a prompt, in estimated tokens; known again by their ids, as the same
+    ones are recalled over and over and never change. Nothing of their text is kept."""
+
+    def __init__(self, most: int = 20_000) -> None:
+        self._most = most
+        self._known: dict[tuple[str, int], int] = {}
+
+    def of(self, record: Record) -> int:
+        key = record.id, len(record.text)
+        cost = self._known.get(key)
+        if cost is None:
+            if len(self._known) >= self._most:
+                self._known.clear()
+            cost = self._known[key] = PER_MESSAGE + estimate(record.text)
+        return cost
+
+
 def compose(
     request: ChatRequest,
     personality: Personality | None,
@@ -45,6 +63,7 @@ def compose(
     budget: Budget,
     *,
     extra_bytes: int = 0,
+    costs: Costs | None = None,
 ) -> Prompt:
     """Put personality and memory behind the caller's leading system messages.
 
@@ -54,7 +73,7 @@ def compose(
     """
     lead = _leading_system(request.view)
     persona = personality.system_prompt if personality else ""
-    memory = _chosen(records, request.view, budget.memory)
+    memory = _chosen(records, request.view, budget.memory, costs or Costs())
     room = budget.window - min(request.reply_tokens or budget.reply, budget.window // 2)
     # No text has more tokens than bytes, so most requests need no counting at all.
     if request.size + extra_bytes + 4 * len(persona) + budget.memory <= room:
@@ -77,7 +96,9 @@ def _leading_system(view: Sequence[Message]) -> int:
     return next((i for i, r in enumerate(roles) if r not in ("system", "developer")), len(roles))
 
 
-def _chosen(records: Iterable[Record], view: Sequence[Message], tokens: int) -> list[Record]:
+def _chosen(
+    records: Iterable[Record], view: Sequence[Message], tokens: int, costs: Costs
+) -> list[Record]:
     """The best records that fit, without what the caller's own history says already."""
     said = {message.text for message in view}
     fresh = [replace(r, text=_quoted(r.text)) for r in records if r.text not in said]
@@ -86,7 +107,7 @@ def _chosen(records: Iterable[Record], view: Sequence[Message], tokens: int) -> 
         return fresh
     chosen = []
     for record in fresh:
-        cost = PER_MESSAGE + estimate(record.text)
+        cost = costs.of(record)
         if cost <= tokens:
             tokens -= cost
             chosen.append(record)
