@@ -35,6 +35,11 @@ class Worker:
         assert process.stdout is not None
         self.process, self.greeting = process, process.stdout.readline()
 
+    def kill(self) -> None:
+        """kill -9, as a crash would."""
+        self.process.kill()
+        self.process.wait(10)
+
     def stop(self, within: float = 20) -> tuple[int, str]:
         """SIGTERM; its exit code and what it logged."""
         self.process.send_signal(signal.SIGTERM)

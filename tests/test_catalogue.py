@@ -402,7 +402,7 @@ def test_readyz_names_every_dependency(yychat: Service) -> None:
     answer = yychat.http.get("/readyz")
     assert answer.status_code == 200
     assert answer.json()["status"] == "ok"
-    assert answer.json()["dependencies"] == {"memory": "ok", "upstream:openai": "ok"}
+    assert answer.json()["dependencies"] == {"chat_engine:memory": "ok", "upstream:openai": "ok"}
 
 
 def test_readyz_is_degraded_and_still_200_when_the_upstream_is_down(data: Path) -> None:
@@ -416,7 +416,7 @@ def test_readyz_is_degraded_and_still_200_when_the_upstream_is_down(data: Path) 
     assert answer.status_code == 200
     assert answer.json()["status"] == "degraded"
     assert answer.json()["dependencies"]["upstream:openai"] != "ok"
-    assert answer.json()["dependencies"]["memory"] == "ok"
+    assert answer.json()["dependencies"]["chat_engine:memory"] == "ok"
 
 
 def test_embeddings_and_models_that_fail_do_not_take_chat_with_them(

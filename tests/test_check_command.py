@@ -82,6 +82,20 @@ def test_what_is_wrong_is_named_with_its_setting(
     assert names in failed[subject]
 
 
+@pytest.mark.parametrize("source", ["YYCHAT_API_KEYS", "YYCHAT_API_KEYS_FILE"])
+@pytest.mark.parametrize("content", ["[]", "\n"], ids=["list", "lines"])
+def test_keys_without_a_key_are_warned_of(
+    data: Path, tmp_path: Path, source: str, content: str
+) -> None:
+    value = content
+    if source == "YYCHAT_API_KEYS_FILE":
+        (tmp_path / "keys.jsonl").write_text(content)
+        value = str(tmp_path / "keys.jsonl")
+    done = check(data, **{source: value})
+    assert failures(done) == {}
+    assert f"[warn] keys: {source} holds no key: nobody can call\n       make one" in done.stdout
+
+
 def test_an_upstream_that_is_not_there_fails(data: Path) -> None:
     with socket.socket() as taken:  # bound and not listening: nobody answers here
         taken.bind(("127.0.0.1", 0))

@@ -114,7 +114,7 @@ def test_a_user_who_may_not_ask_fails(redis: RedisServer, data: Path) -> None:
         (failed,) = found(check(data, redis.url.replace("//", "//shy:secret@")))
     finally:
         redis.cli("acl", "deluser", "shy")
-    assert failed.startswith("[FAIL] redis: Redis refused")
+    assert failed.startswith("[FAIL] redis: Redis refused (NOPERM)")
     assert "ACL" in failed
 
 

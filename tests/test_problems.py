@@ -15,7 +15,7 @@ from yychat.web.problems import problem
         errors.UpstreamRateLimited("too many"),
         errors.UpstreamUnreachable("gone"),
         errors.StoreError("gone"),
-        errors.EngineError("gone"),
+        errors.EngineUnavailable("gone"),
     ],
     ids=lambda error: type(error).__name__,
 )

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -128,6 +129,42 @@ def test_redis_that_comes_back_empty_is_filled_by_what_had_waited(pair: Pair) ->
     assert "crimson" not in pair.b.say("what is my lamp?", user="ann")
 
 
+@pytest.mark.parametrize("how", ["restarted", "flushed"])
+def test_redis_emptied_before_anybody_missed_it_takes_only_what_it_alone_had(
+    pair: Pair, how: str
+) -> None:
+    pair.a.say("say my lamp is crimson", user="ann")
+    until(lambda: _delivered(pair.redis))  # a worker that has it in hand would store it again
+    pair.redis.cli("config", "set", "maxmemory", "1")  # it refuses, and is not taken for away
+    pair.a.say("say my chair is azure", user="ann")
+    with ThreadPoolExecutor(4) as threads:
+        answers = threads.map(lambda n: _told(pair, n), range(60))
+        _empty(pair.redis, how)
+        assert set(answers) == {200}
+    until(pair.ready("a"))
+    until(pair.ready("b"))
+    assert {_told(pair, n) for n in range(60, 70)} == {200}
+    until(lambda: "azure" in remembered(pair.b, "ann"))
+    for each in (pair.a, pair.b):
+        until(lambda each=each: _known(each, range(60, 70)))  # type: ignore[misc]
+    assert "crimson" not in pair.b.say("what is my lamp?", user="ann")
+    until(lambda: _delivered(pair.redis))
+
+
+def test_a_redis_that_crashed_is_away_once_and_back_once(
+    pair: Pair, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with ThreadPoolExecutor(8) as threads:
+        answers = threads.map(lambda n: _told(pair, n), range(80))
+        pair.redis.stop(kill=True)
+        pair.redis.start()
+        assert set(answers) == {200}
+    until(pair.ready("a"))
+    until(pair.ready("b"))
+    assert {_told(pair, n) for n in range(80, 90)} == {200}
+    assert capfd.readouterr().err.count("Redis is away (") <= 2
+
+
 def test_a_restored_backup_does_not_bring_back_what_was_erased(pair: Pair, tmp_path: Path) -> None:
     pair.a.say("say my lamp is crimson", user="ann")
     pair.redis.cli("save")
@@ -155,6 +192,35 @@ def _give_back(redis: RedisServer, how: str) -> None:
         redis.resume()
     else:
         redis.cli("config", "set", "maxmemory", "0")
+
+
+def _told(pair: Pair, number: int) -> int:
+    """The status of one of bob's turns, told to one and the other in turn."""
+    return (pair.a, pair.b)[number % 2].chat(colours(number)[0], user="bob").status_code
+
+
+def _known(where: Service, numbers: range) -> bool:
+    known = remembered(where, "bob")
+    return all(f"shade{number}" in known for number in numbers)
+
+
+def _empty(redis: RedisServer, how: str) -> None:
+    if how == "restarted":
+        redis.stop(kill=True)
+        redis.start(emptied=True)
+    else:
+        redis.cli("config", "set", "maxmemory", "0")
+        redis.cli("flushall")
+
+
+def _delivered(redis: RedisServer) -> bool:
+    """Whether the streams are there again, each with its group, and have nothing left."""
+    streams = redis.keys("*:outbox")
+    groups = [redis.cli("xinfo", "groups", stream) for stream in streams]
+    return bool(streams) and all(
+        "workers" in group and redis.cli("xlen", stream) == "0"
+        for stream, group in zip(streams, groups, strict=True)
+    )
 
 
 def _restore(redis: RedisServer, dump: bytes) -> None:

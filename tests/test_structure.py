@@ -12,9 +12,17 @@ import yychat
 
 PACKAGE = Path(yychat.__file__).parent
 
-READS_THE_ENVIRONMENT = {"__main__.py", "cli.py", "settings.py"}
+READS_THE_ENVIRONMENT = {
+    "__main__.py",
+    "cli.py",
+    "memory/mem0_process.py",  # writes it, and reads nothing: mem0 has no other switches
+    "settings.py",
+}
 # Where any failure at all has to be taken from the one who failed to the one who is told.
 CATCHES_EVERYTHING = {
+    "engines/checkup.py",  # from an engine that is asked how it is to those who ask
+    "engines/manager.py",  # from an engine to the one that answers instead, or to the caller
+    "memory/mem0_threads.py",  # from mem0's threads and libraries to the task that waits for it
     "memory/outbox.py",  # from a memory to the job that met it: its neighbours go on
     "sqlite.py",  # from the database's thread to the task that waits for it
     "tools/registry.py",  # from a plug-in to the model that called it

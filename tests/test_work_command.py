@@ -2,16 +2,18 @@
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from commands import command, worker
+from on_redis import end_leases
 from outbox_promises import LEASE
 from redis_server import RedisServer, redis_server
 from remembering import job, turn
-from running import Simulator, service
+from running import Service, Simulator, service
 from yychat.memory.outbox import Backlog
 from yychat.memory.outbox_redis import RedisOutbox
 from yychat.redis_link import RedisLink
@@ -83,6 +85,36 @@ def test_on_sigterm_it_ends_cleanly_and_has_delivered_what_was_there(redis: Redi
         code, logged = working.stop()
     assert (code, logged) == (0, "")
     assert backlog(redis).pending == 0
+
+
+def test_killed_in_the_middle_it_leaves_every_turn_to_be_recalled_and_delivered_once(
+    data: Path, upstream: Simulator, redis: RedisServer
+) -> None:
+    settings = {"OPENAI_BASE_URL": upstream.base_url, "REDIS_URL": redis.url}
+    lamps = [f"my lamp number {number} is crimson{number}" for number in range(12)]
+    with service(data, OPENAI_MODEL="simulated", YYCHAT_WORKERS_IN_SERVE="0", **settings) as yychat:
+        until(lambda: yychat.http.get("/readyz").json()["status"] == "ok")
+        upstream.faults(only="embeddings", hang_before_first_byte=True)
+        with worker(YYCHAT_EMBEDDING_MODEL="simulated", **settings) as working:
+            for lamp in lamps:
+                yychat.say(f"say {lamp}", user="anna")
+            until(lambda: upstream.stats()["in_flight"] == 1)
+            working.kill()
+        assert backlog(redis).pending == 12
+        assert said(yychat) == Counter(lamps)
+        upstream.reset()
+        end_leases(redis)
+        with worker(**settings):
+            until(lambda: backlog(redis).pending == 0)
+        assert backlog(redis).dead == 0
+        assert said(yychat) == Counter(lamps)
+
+
+def said(yychat: Service) -> Counter[str]:
+    """How often each of the answers to anna is listed."""
+    path = "/v1/conversations/anna/memory"
+    listed = yychat.http.get(path, params={"kind": "user", "limit": 1000}).json()["data"]
+    return Counter(record["text"] for record in listed if record["role"] == "assistant")
 
 
 def test_it_neither_needs_nor_makes_a_data_folder(redis: RedisServer, data: Path) -> None:

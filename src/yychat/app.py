@@ -18,13 +18,14 @@ from typing import TYPE_CHECKING, Any
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp
 
+from . import __version__
+from .answering import Register, engines, managed, options_of
 from .background import RESTART_AFTER, keep
 from .cache.redis import RedisCache
-from .engines.chat_engine import ChatEngine, Options
-from .engines.prompt import Budget
-from .engines.tool_loop import Limits
 from .errors import ConfigurationError
+from .extracting import aims_of, mem0_parts
 from .limits.admission import Door
 from .limits.inflight import Inflight
 from .limits.rates import Rates
@@ -32,6 +33,7 @@ from .limits.rates_redis import RedisBuckets
 from .memory.base import Memory
 from .memory.embedder import Embedder, UpstreamEmbedder
 from .memory.embedder_cached import CachedEmbedder, vectors
+from .memory.mem0_aim import Aims
 from .memory.native import NativeMemory
 from .memory.outbox import Outbox, OutboxDoor, OutboxWorker, Woken
 from .memory.outbox_redis import RedisOutbox
@@ -48,9 +50,10 @@ from .secret import owner_secret
 from .settings import Settings
 from .simulator.child import SimulatorChild
 from .sqlite import Database
+from .telemetry.exporting import otlp
+from .telemetry.telemetry import Telemetry
 from .tools.base import Tool
 from .tools.builtin import TavilySearch, builtin_tools
-from .tools.registry import Registry
 from .upstream.config import Endpoint, read_endpoints
 from .upstream.models import ModelCatalogue, model_lists
 from .upstream.resilience import Backoff
@@ -93,6 +96,7 @@ class Foundation:
     tools: list[Tool]
     poster: "WebPoster | None"
     database: Database
+    telemetry: Telemetry
 
 
 def foundation(settings: Settings) -> Foundation:
@@ -113,18 +117,35 @@ def foundation(settings: Settings) -> Foundation:
         tools=tools_of(settings, poster),
         poster=poster,
         database=open_database(settings),
+        telemetry=telemetry_of(settings),
     )
 
 
-def create_app(settings: Settings, lifecycle: Lifecycle | None = None) -> Starlette:
-    """The whole service as an ASGI application. Raises ``ConfigurationError`` or ``StoreError``."""
+def telemetry_of(settings: Settings) -> Telemetry:
+    endpoint = settings.otlp_endpoint
+    return Telemetry(
+        on=settings.telemetry,
+        ratio=settings.trace_sample_ratio,
+        exporter=otlp(endpoint) if endpoint and settings.telemetry else None,
+        resource={"service.version": __version__, "service.instance.id": worker_name()},
+    )
+
+
+def create_app(
+    settings: Settings, lifecycle: Lifecycle | None = None, register: Register = engines
+) -> ASGIApp:
+    """The whole service as an ASGI application, with the engines that *register* makes.
+
+    Raises ``ConfigurationError`` or ``StoreError``.
+    """
     lifecycle = lifecycle or Lifecycle()
     base = foundation(settings)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[dict[str, Any]]:
         async with AsyncExitStack() as stack:
-            services = await _services(settings, base, lifecycle, stack)
+            await stack.enter_async_context(base.telemetry.running())
+            services = await _services(settings, base, lifecycle, register, stack)
             if base.key_file:
                 keep(stack, partial(base.key_file.follow, base.keyring))
             yield {"services": services}
@@ -157,7 +178,10 @@ def create_app(settings: Settings, lifecycle: Lifecycle | None = None) -> Starle
         lifespan=lifespan,
     )
     service.router.redirect_slashes = False  # a redirect would go where the Host header says
-    return service
+    base.telemetry.allow(
+        [settings.openai_model, *settings.models], [route.path for route in ROUTES]
+    )
+    return base.telemetry.app(service)
 
 
 def simulated(settings: Settings) -> bool:
@@ -197,7 +221,11 @@ def owners_of(settings: Settings, *, create: bool = True) -> Owners:
 
 
 async def _services(
-    settings: Settings, base: Foundation, lifecycle: Lifecycle, stack: AsyncExitStack
+    settings: Settings,
+    base: Foundation,
+    lifecycle: Lifecycle,
+    register: Register,
+    stack: AsyncExitStack,
 ) -> Services:
     stack.callback(base.database.close)
     upstreams = Upstreams(backoff=Backoff(retries=settings.retries))
@@ -206,33 +234,39 @@ async def _services(
     if child:
         stack.push_async_callback(child.stop)
         await child.begin()
-    keep(stack, partial(_connect, settings, base.endpoints, upstreams, child, lifecycle))
+    aims = aims_of(settings, simulated=simulated(settings))
+    keep(stack, partial(_connect, settings, base, upstreams, aims, child, lifecycle))
 
     link = linked(settings, stack)
     if link:
         keep(stack, partial(one_secret, link, base.owners, lifecycle.fail))
     caches = RedisCache(link) if link else None
-    embedder = embedder_of(settings, upstreams, caches, stack)
+    embedder = base.telemetry.embedder(embedder_of(settings, upstreams, caches, stack))
     memory, outbox = _memory(settings, base, embedder, link, stack)
+    mem0 = mem0_parts(
+        settings, base.telemetry, base.database, link, aims, stack, worker=worker_name()
+    )
     keep(stack, memory.tidy)
     keep(stack, base.personalities.watch)
     if base.poster:
         stack.push_async_callback(base.poster.close)
-    tools = Registry(base.tools, timeout=settings.tool_timeout)
+    tools = base.telemetry.tools(base.tools, timeout=settings.tool_timeout)
     models = ModelCatalogue(upstreams, settings.models, cache=model_lists(l2=caches))
     stack.push_async_callback(models.close)
-    engine = ChatEngine(
-        upstreams=upstreams,
-        memory=memory,
-        outbox=outbox,
-        tools=tools,
-        personalities=base.personalities,
-        options=_options(settings),
+    registered = base.telemetry.engines(
+        register(
+            mem0,
+            upstreams=upstreams,
+            memory=base.telemetry.memory(memory),
+            outbox=base.telemetry.outbox(outbox),
+            tools=tools,
+            personalities=base.personalities,
+            options=options_of(settings),
+        )
     )
     rates = Rates(RedisBuckets(link) if link else None)
     return Services(
-        engines={engine.name: engine},
-        selected=engine.name,
+        engines=await managed(settings, registered, base.database, link, stack),
         upstreams=upstreams,
         models=models,
         personalities=base.personalities,
@@ -251,9 +285,14 @@ async def _services(
 
 
 def _keyring(settings: Settings, key_file: KeyFile | None) -> Keyring:
+    keys, source = None, "YYCHAT_API_KEYS"
     if key_file:
-        return Keyring(key_file.read())
-    return Keyring(parse_keys(settings.api_keys.get_secret_value()) if settings.api_keys else None)
+        keys, source = key_file.read(), "YYCHAT_API_KEYS_FILE"
+    elif settings.api_keys:
+        keys = parse_keys(settings.api_keys.get_secret_value())
+    if keys == []:
+        log.warning("%s holds no key: nobody can call", source)
+    return Keyring(keys)
 
 
 def endpoints_of(settings: Settings) -> list[Endpoint]:
@@ -275,26 +314,35 @@ def endpoints_of(settings: Settings) -> list[Endpoint]:
 
 async def _connect(
     settings: Settings,
-    endpoints: list[Endpoint],
+    base: Foundation,
     upstreams: Upstreams,
+    aims: Aims,
     child: SimulatorChild | None,
     lifecycle: Lifecycle,
 ) -> None:
     """The slow part of the start, beside listening: the OpenAI SDK's import is half a second."""
+    endpoints = base.endpoints
     try:
         if child:
             endpoints = [_simulator(await child.url())]
         await asyncio.to_thread(importlib.import_module, "yychat.upstream.client")
-        upstreams.use(connected_upstreams(settings, endpoints))
+        upstreams.use(base.telemetry.upstreams(connected_upstreams(settings, endpoints)))
+        aims.use(endpoints)
     except ConfigurationError as error:
         lifecycle.fail(error)
         return
     lifecycle.begin()
     if child:
-        await _keep_simulating(settings, upstreams, child)
+        await _keep_simulating(settings, base.telemetry, upstreams, aims, child)
 
 
-async def _keep_simulating(settings: Settings, upstreams: Upstreams, child: SimulatorChild) -> None:
+async def _keep_simulating(
+    settings: Settings,
+    telemetry: Telemetry,
+    upstreams: Upstreams,
+    aims: Aims,
+    child: SimulatorChild,
+) -> None:
     """Start the simulator again whenever it dies; on another port, as it takes a free one."""
     while True:
         ended = await child.ended()
@@ -307,7 +355,8 @@ async def _keep_simulating(settings: Settings, upstreams: Upstreams, child: Simu
             await asyncio.sleep(RESTART_AFTER)
             continue
         before = list(upstreams)
-        upstreams.use(connected_upstreams(settings, [_simulator(url)]))
+        upstreams.use(telemetry.upstreams(connected_upstreams(settings, [_simulator(url)])))
+        aims.use([_simulator(url)])
         for upstream in before:
             await upstream.close()
 
@@ -386,17 +435,18 @@ def _memory(
     stack: AsyncExitStack,
 ) -> tuple[NativeMemory, OutboxDoor]:
     """Native memory and the outbox before it: in Redis where there is one, else in SQLite."""
-    local = SqliteOutbox(base.database)
+    local, telemetry = SqliteOutbox(base.database, kind="native"), base.telemetry
     if link is None:
-        memory = native_memory(settings, SqliteTurns(base.database), embedder)
-        return memory, delivered(local, memory, stack)
-    shared = RedisOutbox(link)
+        store = telemetry.turns(SqliteTurns(base.database), "sqlite")
+        memory = native_memory(settings, store, embedder)
+        return memory, delivered(local, telemetry.memory(memory), stack)
+    shared = RedisOutbox(link, kind="native")
     spooled = SpooledOutbox(shared, local)
     turns = SpooledTurns(RedisTurns(link), SqliteTurns(base.database), lambda: spooled.behind)
-    memory = native_memory(settings, turns, embedder)
+    memory = native_memory(settings, telemetry.turns(turns, "redis"), embedder)
     if settings.workers_in_serve:
-        spooled.before(delivered(shared, memory, stack))
-    resend: Memory = Resend(memory.name, shared)
+        spooled.before(delivered(shared, telemetry.memory(memory), stack))
+    resend = Resend(memory.name, shared)
     replayer = OutboxWorker(
         local,
         {memory.name: resend},
@@ -438,15 +488,3 @@ def tools_of(settings: Settings, poster: "WebPoster | None") -> list[Tool]:
         return builtin_tools(tavily=tavily, default_zone=settings.timezone)
     except ConfigurationError as error:
         raise ConfigurationError(f"YYCHAT_TIMEZONE: {error.message}") from None
-
-
-def _options(settings: Settings) -> Options:
-    return Options(
-        recall=settings.memory_recall,
-        recall_within=settings.memory_deadline_ms / 1000,
-        recall_records=settings.memory_records,
-        save=settings.memory_save,
-        default_personality=settings.default_personality,
-        budget=Budget(window=settings.context_tokens, memory=settings.memory_tokens),
-        limits=Limits(rounds=settings.tool_rounds, wall=settings.tool_wall),
-    )

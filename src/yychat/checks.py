@@ -25,7 +25,7 @@ from .upstream.router import Upstreams
 from .web.auth import KeyFile, parse_keys
 
 WITHIN = 10.0  # seconds for one check
-
+NEW_KEY = "make one with: yychat keys new --id NAME --tenant TENANT --file FILE"
 
 Check = Callable[[Settings], Awaitable[list[Finding]]]
 
@@ -67,12 +67,11 @@ async def _keys(settings: Settings) -> list[Finding]:
     elif settings.api_keys:
         keys = parse_keys(settings.api_keys.get_secret_value())
     else:
-        remedy = "make one with: yychat keys new --id NAME --tenant TENANT --file FILE"
-        return [
-            Finding("keys", "none: everybody who reaches the service may use it", remedy, "warn")
-        ]
+        text = "none: everybody who reaches the service may use it"
+        return [Finding("keys", text, NEW_KEY, "warn")]
     if not keys:
-        return [Finding("keys", "the key file is empty: nobody can call", level="warn")]
+        source = "YYCHAT_API_KEYS_FILE" if settings.api_keys_file else "YYCHAT_API_KEYS"
+        return [Finding("keys", f"{source} holds no key: nobody can call", NEW_KEY, "warn")]
     tenants = len({key.tenant for key in keys})
     return [Finding("keys", f"keys: {len(keys)}, tenants: {tenants}")]
 

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import re
 import sys
 from collections.abc import Callable
 from functools import wraps
@@ -122,6 +123,7 @@ def keys() -> None:
 @click.option("--role", type=click.Choice(["user", "admin"]), default="user", show_default=True)
 @click.option("--requests-per-minute", type=click.IntRange(1), help="Default: no limit.")
 @click.option("--tokens-per-minute", type=click.IntRange(1), help="Default: no limit.")
+@click.option("--engines", is_flag=True, help="May choose the engine of a request.")
 @click.option("--file", "path", type=click.Path(path_type=Path), help="Append the entry here.")
 @_plainly
 def new_key(key_id: str, tenant: str, role: Any, path: Path | None, **limits: int | None) -> None:
@@ -175,6 +177,84 @@ def erase(tenant: str, conversation: str | None, user: str | None, *, yes: bool)
 
 
 @main.group()
+def engines() -> None:
+    """Which engine answers, read and changed where it is shared; the service need not run.
+
+    How an engine is cannot be seen from here: POST /v1/engines/switch looks before it switches.
+    """
+    logging.getLogger("yychat").setLevel(logging.ERROR)  # what fails is one line, the command's
+
+
+WHY = click.option("--reason", required=True, help="Why, for those who read the history.")
+UNLESS = click.option(
+    "--if-revision", type=click.IntRange(0), help="Only if this revision is in force."
+)
+
+
+@engines.command("list")
+@_plainly
+def list_engines() -> None:
+    """List the engines, their shares, and the last change."""
+    from .steering import lines, selection
+
+    async def run() -> None:
+        async with selection(Settings.from_environment(os.environ)) as selected:
+            for line in lines(await selected.peek()):
+                click.echo(line)
+
+    asyncio.run(run())
+
+
+@engines.command("switch")
+@click.argument("engine")
+@WHY
+@UNLESS
+@_plainly
+def switch_engine(engine: str, reason: str, if_revision: int | None) -> None:
+    """Let ENGINE answer everything, on all instances."""
+    _change({engine: 100}, reason, if_revision)
+
+
+@engines.command("split")
+@click.argument("shares", metavar="ENGINE=WEIGHT...", nargs=-1, required=True)
+@WHY
+@UNLESS
+@_plainly
+def split_engines(shares: tuple[str, ...], reason: str, if_revision: int | None) -> None:
+    """Let engines share the requests, as in: chat_engine=90 mem0_proxy=10."""
+    weights = {}
+    for share in shares:
+        name, _, weight = share.partition("=")
+        if not re.fullmatch(r"[0-9]{1,6}", weight) or name in weights:
+            raise click.UsageError("shares are ENGINE=WEIGHT, each engine once, in whole numbers")
+        weights[name] = int(weight)
+    _change(weights, reason, if_revision)
+
+
+def _change(weights: dict[str, int], reason: str, if_revision: int | None) -> None:
+    from .steering import row, switched
+
+    settings = Settings.from_environment(os.environ)
+    click.echo(row(asyncio.run(switched(settings, weights, reason, if_revision))))
+    click.echo("not looked at from here: whether these engines are well", err=True)
+
+
+@engines.command("history")
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 1000))
+@_plainly
+def engines_history(limit: int) -> None:
+    """List the last changes, newest first."""
+    from .steering import row, selection
+
+    async def run() -> None:
+        async with selection(Settings.from_environment(os.environ)) as selected:
+            for change in await selected.history(limit):
+                click.echo(row(change))
+
+    asyncio.run(run())
+
+
+@main.group()
 def outbox() -> None:
     """Turns on their way to memory, and those that were given up."""
 
@@ -183,12 +263,12 @@ def outbox() -> None:
 @_plainly
 def list_letters() -> None:
     """List the dead letters: id, owner, age, attempts and memory, never what was said."""
-    from .letters import outboxes
+    from .letters import outboxes, table
 
     async def run() -> None:
         async with outboxes(Settings.from_environment(os.environ)) as boxes:
-            for letter in await boxes.letters():
-                click.echo("\t".join(map(str, letter.row)))
+            for line in table(await boxes.letters()):
+                click.echo(line)
 
     asyncio.run(run())
 

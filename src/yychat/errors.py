@@ -4,6 +4,7 @@ YYChatError
     RequestError                 the caller has to change something
         InvalidRequest           a field is missing or wrong; names it
         BodyTooLarge
+        BodyTimeout              the body did not arrive in time
         Unauthenticated
         Forbidden
         NotFound                 no such model, personality, tool or path
@@ -22,6 +23,7 @@ YYChatError
         UpstreamUnreachable      nothing was there to ask
         UpstreamTimeout          it did not answer in time
     EngineError                  the engine itself could not answer
+        EngineUnavailable        what it stands on is missing or away
     DeadlineExceeded             the request's own time is up
     StoreError                   a store (SQLite, Redis, mem0) could not be used
     ToolError                    a tool did not work; its text is written for the model
@@ -67,6 +69,10 @@ class InvalidRequest(RequestError):
 
 class BodyTooLarge(RequestError):
     code = "body_too_large"
+
+
+class BodyTimeout(RequestError):
+    code = "body_timeout"
 
 
 class Unauthenticated(RequestError):
@@ -139,6 +145,10 @@ class UpstreamTimeout(UpstreamError):
 
 class EngineError(YYChatError):
     code = "engine_error"
+
+
+class EngineUnavailable(EngineError):
+    code = "engine_unavailable"
 
 
 class DeadlineExceeded(YYChatError):

@@ -12,6 +12,8 @@ from .memory.outbox_redis import RedisOutbox
 from .memory.outbox_sqlite import SqliteOutbox
 from .settings import Settings
 
+HEADER = ("ID", "OWNER", "AGE", "TRIES", "MEMORY")
+
 
 @dataclass(frozen=True)
 class Letter:
@@ -21,11 +23,11 @@ class Letter:
     home: DeadLetters
 
     @property
-    def row(self) -> tuple[str, str, str, int, str]:
-        """Id, owner, age, attempts, kind."""
+    def row(self) -> tuple[str, ...]:
+        """What ``HEADER`` says."""
         job = self.job
         age = span(max(0.0, time.time() - job.turn.at))
-        return job.id, job.owner.key, age, job.attempts, job.kind
+        return job.id, job.owner.key, age, str(job.attempts), job.kind
 
 
 class Outboxes:
@@ -70,6 +72,18 @@ async def outboxes(settings: Settings) -> AsyncIterator[Outboxes]:
         elif link is None:
             raise StoreError(f"there is no memory in {settings.data_dir} (YYCHAT_DATA_DIR)")
         yield Outboxes(RedisOutbox(link) if link else None, local)
+
+
+def table(letters: Sequence[Letter]) -> list[str]:
+    """Lines of aligned columns below a header; none where there is no letter."""
+    if not letters:
+        return []
+    rows = [HEADER, *(letter.row for letter in letters)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(word.ljust(width) for word, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
 
 
 def span(seconds: float) -> str:

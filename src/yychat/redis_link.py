@@ -143,6 +143,8 @@ class RedisLink:
 
     async def _look(self) -> None:
         with contextlib.suppress(TimeoutError, RedisError, OSError):
+            # Idle connections that a crash reset look sound: each would open the breaker once more.
+            await self._client.connection_pool.disconnect(inuse_connections=False)
             async with asyncio.timeout(self._within * 2):
                 if await self._client.ping() is not True:
                     return
@@ -152,7 +154,8 @@ class RedisLink:
 
 
 def _refused(error: ResponseError) -> StoreError:
-    """Redis answered, and the answer was no: its first word says why, the rest may quote us."""
-    reason = str(error).partition(" ")[0]
+    """Redis answered, and the answer was no: its first word says why, the rest may quote us.
+    redis-py takes the words it knows out of the text."""
+    reason = error.status_code or str(error).partition(" ")[0]
     text = f"Redis refused ({reason if reason.isupper() else 'ERR'})"
     return StoreError(text, code="redis_refused")

@@ -1,20 +1,29 @@
 """uvicorn, with a start that says so and a stop that drains."""
 
 import asyncio
+import logging
 import socket
 import sys
 from types import FrameType
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from .settings import Settings
+from .web.farewell import Farewell
+from .web.protocol import Protocol
 from .web.services import Lifecycle
+
+log = logging.getLogger(__name__)
+
+CUT_WITHIN = 2.0  # seconds for answers that are cut to let go of what they hold
 
 
 class Server(uvicorn.Server):
     """On SIGTERM, readiness says 503 at once; connections are refused *drain* seconds later, and
     answers under way get uvicorn's graceful time to finish. A second signal skips what is left
-    of the drain, a third the answers. The process ends with exit code 0."""
+    of the drain, a third the answers. Whatever was skipped, the lifespan ends in order, and the
+    process with exit code 0."""
 
     def __init__(
         self, config: uvicorn.Config, lifecycle: Lifecycle, drain: float, greeting: str
@@ -31,6 +40,20 @@ class Server(uvicorn.Server):
             sys.stdout.write(self._greeting.format(address=address_of(sockets[0])))
             sys.stdout.flush()
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().shutdown(sockets)
+        if self.force_exit:  # uvicorn would let answers and lifespan end as tracebacks
+            await self._cut()
+            await self.lifespan.shutdown()
+
+    async def _cut(self) -> None:
+        answers = list(self.server_state.tasks)
+        for answer in answers:
+            answer.cancel()
+        if answers:
+            log.warning("a further signal: %d answers are cut", len(answers))
+            await asyncio.wait(answers, timeout=CUT_WITHIN)
+
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         # uvicorn's own would raise the signal once more at the end, and kill the clean exit.
         first = self._lifecycle.phase != "draining"
@@ -46,14 +69,14 @@ class Server(uvicorn.Server):
         self.should_exit = True
 
 
-def serve(settings: Settings, app: object, lifecycle: Lifecycle, greeting: str) -> bool:
+def serve(settings: Settings, app: ASGIApp, lifecycle: Lifecycle, greeting: str) -> bool:
     """Serve until a signal; whether it ever came to serving. Raises ``OSError`` where the address
     cannot be had, and ``ConfigurationError`` where the start went wrong later."""
     listener = listen(settings.host, settings.port)
     config = uvicorn.Config(
-        app,  # type: ignore[arg-type]
+        Farewell(app, lifecycle),
         loop="uvloop",
-        http="httptools",
+        http=Protocol,
         ws="none",
         lifespan="on",
         access_log=False,

@@ -20,6 +20,7 @@ from pydantic import (
     ValidationError,
 )
 
+from .engines.selection import EngineName
 from .errors import ConfigurationError
 
 
@@ -90,6 +91,26 @@ class Settings(BaseModel):
         "YYCHAT_LOG_LEVEL", "INFO", "How much is logged."
     )
 
+    # Telemetry
+    telemetry: bool = _field(
+        "YYCHAT_TELEMETRY", True, "Watch requests: metrics, traces and performance records."
+    )
+    trace_sample_ratio: float = _field(
+        "YYCHAT_TRACE_SAMPLE_RATIO",
+        1.0,
+        "Share of the traces that are sent on; metrics count everything whatever it is.",
+        ge=0,
+        le=1,
+    )
+    trace_content: bool = _field(
+        "YYCHAT_TRACE_CONTENT", False, "Let spans hold what users and models say. Think first."
+    )
+    otlp_endpoint: str | None = _field(
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+        None,
+        "Where traces are sent, by OTLP over HTTP (http://tempo:4318). Unset: nowhere.",
+    )
+
     # Keys
     api_keys: SecretStr | None = _field(
         "YYCHAT_API_KEYS", None, "Keys as the JSON that `yychat keys new` prints. Unset: keyless."
@@ -152,6 +173,11 @@ class Settings(BaseModel):
     )
 
     # Answers
+    chat_engine: EngineName = _field(
+        "CHAT_ENGINE",
+        "chat_engine",
+        "Engine of the very first start; after that `yychat engines` and the API choose.",
+    )
     default_personality: str | None = _field(
         "YYCHAT_PERSONALITY", None, "Personality for requests that name none."
     )
@@ -211,6 +237,30 @@ class Settings(BaseModel):
         "YYCHAT_SQLITE_SYNC",
         "normal",
         "`full` survives power loss at the price of an fsync per commit.",
+    )
+
+    # mem0 (the memory of mem0_proxy)
+    mem0_store: Literal["auto", "chroma", "pgvector"] = _field(
+        "MEM0_STORE",
+        "auto",
+        "Where mem0 keeps its vectors: `chroma` in the data folder (needs the extra `mem0-local`), "
+        "`pgvector` in MEM0_DATABASE_URL (`mem0-pgvector`). `auto`: pgvector if that is set.",
+    )
+    mem0_database_url: SecretStr | None = _field(
+        "MEM0_DATABASE_URL",
+        None,
+        "PostgreSQL with pgvector that instances share, as postgresql://user:password@host/name.",
+    )
+    mem0_model: str | None = _field(
+        "MEM0_MODEL", None, "Model that extracts facts for mem0. Unset: OPENAI_MODEL."
+    )
+    mem0_embedding_model: str | None = _field(
+        "MEM0_EMBEDDING_MODEL",
+        None,
+        "Model that embeds for mem0; a store keeps to one. Unset: YYCHAT_EMBEDDING_MODEL.",
+    )
+    mem0_timeout: float = _field(
+        "MEM0_TIMEOUT", 60.0, "Seconds for one extraction; nobody waits for it.", gt=0
     )
 
     @classmethod

@@ -69,6 +69,14 @@ MIGRATIONS: Sequence[str] = (
     );
     CREATE INDEX outbox_by_owner ON outbox (owner, seq);
     """,
+    """
+    CREATE TABLE selections (
+        place     TEXT NOT NULL,
+        revision  INTEGER NOT NULL,
+        selection BLOB NOT NULL,
+        PRIMARY KEY (place, revision)
+    ) WITHOUT ROWID;
+    """,
 )
 
 

@@ -8,7 +8,9 @@ from contextlib import AsyncExitStack
 from . import app
 from .cache.redis import RedisCache
 from .errors import ConfigurationError
+from .extracting import aims_of, delivered, mem0_memory
 from .memory.embedder import Embedder
+from .memory.mem0_ledger_redis import RedisLedger
 from .memory.outbox_redis import RedisOutbox
 from .memory.turns_redis import RedisTurns
 from .settings import Settings
@@ -31,7 +33,12 @@ async def work(settings: Settings, begun: Callable[[str], None]) -> None:
             )
         embedder = _embedder(settings, RedisCache(link), stack)
         memory = app.native_memory(settings, RedisTurns(link), embedder)
-        app.delivered(RedisOutbox(link), memory, stack)
+        app.delivered(RedisOutbox(link, kind="native"), memory, stack)
+        if settings.mem0_database_url:  # chroma is the serving instances' own
+            aims = aims_of(settings, simulated=app.simulated(settings))
+            aims.use(app.endpoints_of(settings))
+            mem0 = mem0_memory(settings, aims, RedisLedger(link), stack)
+            delivered(RedisOutbox(link, kind="mem0"), mem0, stack, app.worker_name())
         begun(app.worker_name())
         await stop.wait()
 

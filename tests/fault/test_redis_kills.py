@@ -1,5 +1,6 @@
 """Workers that share a Redis are killed at random moments: no turn is lost, none is seen twice."""
 
+import asyncio
 import random
 import threading
 import time
@@ -10,9 +11,16 @@ from pathlib import Path
 
 import httpx2
 
+from commands import worker
 from fault.instances import asked, fact, instance, listed, until, well
+from on_redis import end_leases
 from redis_server import RedisServer, redis_server
+from remembering import job, owner, turn
 from running import Service, Simulator
+from yychat.memory.outbox import Job
+from yychat.memory.outbox_redis import RedisOutbox
+from yychat.memory.turns_redis import RedisTurns
+from yychat.redis_link import RedisLink
 
 TURNS = 600
 CLIENTS = 6
@@ -148,3 +156,58 @@ def waiting(redis: RedisServer) -> int:
     """Jobs in the outbox, whoever has them."""
     streams = [key for key in redis.keys("*outbox*") if redis.cli("type", key) == "stream"]
     return sum(int(redis.cli("xlen", key)) for key in streams)
+
+
+# `yychat work`
+
+JOBS = 3_000
+WORKER_KILLS = 5
+
+
+def test_workers_that_are_killed_one_after_the_other_deliver_every_turn_once_and_in_order(
+    tmp_path: Path, note: Callable[[str], None]
+) -> None:
+    dice = random.Random()
+    with redis_server(tmp_path / "redis", appendonly=True) as redis:
+        put = [
+            job(turn(f"question {n}", f"answer {n}", at=1_000.0 + n), owner(f"user {n % USERS}"))
+            for n in range(JOBS)
+        ]
+        asyncio.run(all_put(redis, put))
+        in_the_middle = sum(killed_in_the_middle(redis, dice) for _ in range(WORKER_KILLS))
+        end_leases(redis)
+        with worker(REDIS_URL=redis.url):
+            until(lambda: waiting(redis) == 0)
+        note(
+            f"work      {JOBS} turns, {WORKER_KILLS} workers killed, {in_the_middle} in the middle"
+        )
+        assert in_the_middle == WORKER_KILLS
+        for number in range(USERS):
+            mine = [each.turn.id for each in put if each.owner == owner(f"user {number}")]
+            assert asyncio.run(stored(redis, f"user {number}")) == mine
+
+
+def killed_in_the_middle(redis: RedisServer, dice: random.Random) -> bool:
+    """Kill a worker a moment after it has begun to deliver; whether anything was left to do."""
+    end_leases(redis)
+    before = waiting(redis)
+    with worker(REDIS_URL=redis.url) as working:
+        until(lambda: waiting(redis) < before)
+        time.sleep(dice.uniform(0, 0.05))  # the random moment is the test
+        working.kill()
+    return 0 < waiting(redis) < before
+
+
+async def all_put(redis: RedisServer, jobs: Sequence[Job]) -> None:
+    link = RedisLink(redis.url, within=5.0)
+    for each in jobs:
+        await RedisOutbox(link).put(each)
+    await link.close()
+
+
+async def stored(redis: RedisServer, user: str) -> list[str]:
+    """The ids of a user's turns in the order in which they were stored."""
+    link = RedisLink(redis.url, within=5.0)
+    look = await RedisTurns(link).look(owner(user), epoch=-1, after=0)
+    await link.close()
+    return [each.turn.id for each in sorted(look.turns, key=lambda each: each.seq or JOBS)]

@@ -94,7 +94,7 @@ class StreamRound:
             raise self._failure
 
     def check_complete(self) -> None:
-        """A stream may end without [DONE], but not without having finished."""
+        """A stream may end without [DONE] or without saying why, but not without both."""
         if not self.done and self.finish_reason is None:
             raise UpstreamProtocolError("the upstream broke off its answer")
 

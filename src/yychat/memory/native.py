@@ -24,6 +24,7 @@ Speaker = Literal["user", "assistant"]
 PAGE = 500  # characters; a document weighs one, and one more for each of these
 INLINE = 40  # documents by weight; more new ones than this are indexed in a thread
 EMPTY = 8  # documents by weight; what an index costs before its first one, roughly
+DOCUMENT = 3_000  # bytes that a document weighs one for
 
 
 class NativeMemory:
@@ -200,7 +201,7 @@ class _Shelf:
 class _Warm:
     """One owner's index, and how far into the store it reaches.
 
-    ``size`` is what its documents weigh, ``weight`` what the shelf last knew of that.
+    ``weight`` is what the shelf last knew of its ``size``.
     """
 
     def __init__(self, key: str, *, one_session: bool, model: str | None) -> None:
@@ -217,6 +218,11 @@ class _Warm:
         for stored in sorted(look.turns, key=lambda stored: stored.turn.at):
             self._add(stored, horizon)
         self._mark = look.mark
+
+    @property
+    def size(self) -> int:
+        """What its documents weigh, and their vectors."""
+        return self._words + self._index.nbytes_of_vectors // DOCUMENT
 
     @property
     def reached(self) -> dict[str, int]:
@@ -250,12 +256,12 @@ class _Warm:
         positions = self._known.pop(next(iter(self._known)))
         self._index.forget_oldest(len(positions))
         if positions:
-            self.size -= _weight(self._documents[positions[0]][0])
+            self._words -= _weight(self._documents[positions[0]][0])
         for position in positions:
             del self._documents[position]
 
     def _clear(self, epoch: int) -> None:
-        self.epoch, self.seq, self._mark, self.size = epoch, 0, 0, 0
+        self.epoch, self.seq, self._mark, self._words = epoch, 0, 0, 0
         self._index = Index()
         self._known: dict[str, list[int]] = {}  # turn id -> positions in the index
         self._documents: dict[int, tuple[Turn, Speaker]] = {}
@@ -277,7 +283,7 @@ class _Warm:
             position = self._index.add(text, stored.turn.at, session=session, vector=vector)
             self._documents[position] = (stored.turn, role)
             positions.append(position)
-        self.size += _weight(stored.turn)
+        self._words += _weight(stored.turn)
 
     def _vectors(self, stored: StoredTurn) -> Sequence[Vector | None]:
         spoken, vectors = _spoken(stored.turn), stored.vectors

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from ..background import place_of
 from ..errors import YYChatError
 from ..owner import Owner
-from .base import Memory, Turn
+from .base import Turn
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +55,11 @@ class OutboxDoor(Protocol):
 
 
 class Outbox(OutboxDoor, Protocol):
-    """Jobs that survive a crash: the side of the worker. Raises ``StoreError`` and nothing else."""
+    """Jobs that survive a crash: the side of the worker. Raises ``StoreError`` and nothing else.
+
+    One made for a ``kind`` shows jobs for that memory alone, so that each memory can have a worker
+    of its own and none waits for a slower one; made for none, it shows all.
+    """
 
     async def claim(self, worker: str, limit: int, lease: float) -> Sequence[Job]:
         """Take due jobs for *lease* seconds: oldest first, and never two of one owner for the same
@@ -98,6 +102,15 @@ class DeadLetters(Protocol):
         ...
 
 
+class Receiver(Protocol):
+    """Where a worker takes jobs of one kind: a memory, or the outbox behind a spool. Raises
+    ``YYChatError`` where it has to be tried again."""
+
+    async def remember(self, owner: Owner, turn: Turn) -> None:
+        """A turn with a known id changes nothing."""
+        ...
+
+
 class Woken:
     """An outbox that tells its worker of every put, so that it need not wait for a poll."""
 
@@ -113,7 +126,7 @@ class Woken:
 
 
 class OutboxWorker:
-    """Takes jobs from an outbox to the memories they are for.
+    """Takes jobs from an outbox to the memories they are for, by their kind.
 
     Once woken it lets jobs gather for *gather* seconds: a batch costs little more than one.
     Failures are retried with jittered, growing pauses; after *attempts* of them a job is buried.
@@ -122,7 +135,7 @@ class OutboxWorker:
     def __init__(
         self,
         outbox: Outbox,
-        memories: Mapping[str, Memory],
+        memories: Mapping[str, Receiver],
         *,
         name: str,
         attempts: int = 12,

@@ -14,23 +14,31 @@ from .erasures_sqlite import new_epoch, stays_erased
 from .outbox import Backlog, Job
 
 COLUMNS = "kind, tenant, owner_kind, owner, turn, attempts"
+OF_KIND = "(:kind IS NULL OR kind = :kind)"
 
 
 class SqliteOutbox:
     """Jobs as rows; a claim is a lease on a row. See ``Outbox`` for the promises."""
 
-    def __init__(self, database: Database, clock: Callable[[], float] = time.time) -> None:
-        self._database, self._clock = database, clock
+    def __init__(
+        self,
+        database: Database,
+        clock: Callable[[], float] = time.time,
+        *,
+        kind: str | None = None,
+    ) -> None:
+        self._database, self._clock, self._kind = database, clock, kind
 
     async def put(self, job: Job) -> None:
         now = self._clock()
         await self._database.write(lambda c: _put(c, job, now))
 
     async def claim(self, worker: str, limit: int, lease: float) -> Sequence[Job]:
-        now = self._clock()
-        if not await self._database.read(lambda c: _any_due(c, worker, now)):
+        now, kind = self._clock(), self._kind
+        if not await self._database.read(lambda c: _any_due(c, kind, worker, now)):
             return ()
-        return await self._database.write(lambda c: _claim(c, worker, limit, now, now + lease))
+        until = now + lease
+        return await self._database.write(lambda c: _claim(c, kind, worker, limit, now, until))
 
     async def done(self, jobs: Iterable[Job]) -> None:
         ids = [(job.id,) for job in jobs]
@@ -60,8 +68,9 @@ class SqliteOutbox:
         now = self._clock()
         await self._database.write(
             lambda c: c.execute(
-                "UPDATE outbox SET lease_ends = ? WHERE claimed_by = ? AND lease_ends >= ?",
-                (now + lease, worker, now),
+                "UPDATE outbox SET lease_ends = :until"
+                f" WHERE claimed_by = :worker AND lease_ends >= :now AND {OF_KIND}",
+                {"until": now + lease, "worker": worker, "now": now, "kind": self._kind},
             )
         )
 
@@ -70,7 +79,8 @@ class SqliteOutbox:
         waiting, dead, oldest = await self._database.read(
             lambda c: c.execute(
                 "SELECT coalesce(sum(dead = 0), 0), coalesce(sum(dead), 0),"
-                " min(CASE WHEN dead = 0 THEN put_at END) FROM outbox"
+                f" min(CASE WHEN dead = 0 THEN put_at END) FROM outbox WHERE {OF_KIND}",
+                {"kind": self._kind},
             ).fetchone()
         )
         age = max(0.0, now - oldest) if oldest is not None else 0.0
@@ -78,7 +88,9 @@ class SqliteOutbox:
 
     async def dead_letters(self) -> Sequence[Job]:
         rows = await self._database.read(
-            lambda c: c.execute(f"SELECT {COLUMNS} FROM outbox WHERE dead").fetchall()
+            lambda c: c.execute(
+                f"SELECT {COLUMNS} FROM outbox WHERE dead AND {OF_KIND}", {"kind": self._kind}
+            ).fetchall()
         )
         return sorted(map(_job, rows), key=lambda job: job.turn.at)
 
@@ -115,17 +127,22 @@ def _put(connection: sqlite3.Connection, job: Job, now: float) -> None:
     )
 
 
-def _any_due(connection: sqlite3.Connection, worker: str, now: float) -> bool:
+def _any_due(connection: sqlite3.Connection, kind: str | None, worker: str, now: float) -> bool:
     found = connection.execute(
         "SELECT 1 FROM outbox WHERE dead = 0 AND due_at <= :now"
-        " AND (lease_ends < :now OR claimed_by = :worker) LIMIT 1",
-        {"worker": worker, "now": now},
+        f" AND (lease_ends < :now OR claimed_by = :worker) AND {OF_KIND} LIMIT 1",
+        {"worker": worker, "now": now, "kind": kind},
     )
     return found.fetchone() is not None
 
 
 def _claim(
-    connection: sqlite3.Connection, worker: str, limit: int, now: float, until: float
+    connection: sqlite3.Connection,
+    kind: str | None,
+    worker: str,
+    limit: int,
+    now: float,
+    until: float,
 ) -> list[Job]:
     """Due jobs that no earlier job of the same owner and memory stands before.
 
@@ -137,6 +154,7 @@ def _claim(
         WHERE seq IN (
             SELECT seq FROM outbox AS job
             WHERE dead = 0 AND due_at <= :now AND (lease_ends < :now OR claimed_by = :worker)
+              AND {OF_KIND}
               AND NOT EXISTS (
                 SELECT 1 FROM outbox AS earlier
                 WHERE earlier.owner = job.owner AND earlier.kind = job.kind
@@ -146,7 +164,7 @@ def _claim(
             ORDER BY seq LIMIT :limit)
         RETURNING seq, {COLUMNS}
         """,
-        {"worker": worker, "until": until, "now": now, "limit": limit},
+        {"worker": worker, "until": until, "now": now, "limit": limit, "kind": kind},
     ).fetchall()
     return [_job(row[1:]) for row in sorted(rows)]
 

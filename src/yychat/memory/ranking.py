@@ -66,6 +66,10 @@ class Index:
         return len(self._lengths)
 
     @property
+    def nbytes_of_vectors(self) -> int:
+        return self._vectors.nbytes
+
+    @property
     def _end(self) -> int:
         return self._first + len(self)
 

@@ -78,20 +78,29 @@ local function gone(meta, marks, tenant, at)
 end
 """
 
+# Puts a job into its partition's stream, and its entry's id where an erasure finds it. Entries are
+# read by position: id, who, job.
+_ENQUEUE = """
+local function enqueue(outbox, pending, id, who, job, now)
+  local time = redis.call('TIME')
+  local entry = redis.call(
+    'XADD', outbox, '*', 'id', id, 'who', who, 'job', job, 'put_at', now,
+    'order', string.format('%.0f', time[1] * 1000000 + time[2]))
+  redis.call('HSET', pending, '@' .. id, entry)
+end
+"""
+
 # KEYS outbox, pending, meta, erased   ARGV job id, job, turn, at, seed, who, now, tenant
 # Gives -1 for a turn that was answered before an erasure.
 PUT = (
     _BORN
     + _GONE
+    + _ENQUEUE
     + """
 if gone(KEYS[3], KEYS[4], ARGV[8], ARGV[4]) then return -1 end
 if redis.call('HSETNX', KEYS[2], ARGV[1], ARGV[3]) == 0 then return 0 end
 born(KEYS[3], ARGV[5])
-local time = redis.call('TIME')
-local entry = redis.call(
-  'XADD', KEYS[1], '*', 'id', ARGV[1], 'who', ARGV[6], 'job', ARGV[2], 'put_at', ARGV[7],
-  'order', string.format('%.0f', time[1] * 1000000 + time[2]))
-redis.call('HSET', KEYS[2], '@' .. ARGV[1], entry)
+enqueue(KEYS[1], KEYS[2], ARGV[1], ARGV[6], ARGV[2], ARGV[7])
 redis.call('HINCRBY', KEYS[3], 'gen', 1)
 return 1
 """
@@ -296,15 +305,15 @@ return 1
 
 # KEYS outbox, pending, dead   ARGV job id, job, turn, who, now
 # A dead letter back among the living.
-REVIVE = """
+REVIVE = (
+    _ENQUEUE
+    + """
 if redis.call('HDEL', KEYS[3], ARGV[1]) == 0 then return 0 end
-local time = redis.call('TIME')
-local entry = redis.call(
-  'XADD', KEYS[1], '*', 'id', ARGV[1], 'who', ARGV[4], 'job', ARGV[2], 'put_at', ARGV[5],
-  'order', string.format('%.0f', time[1] * 1000000 + time[2]))
-redis.call('HSET', KEYS[2], ARGV[1], ARGV[3], '@' .. ARGV[1], entry)
+redis.call('HSET', KEYS[2], ARGV[1], ARGV[3])
+enqueue(KEYS[1], KEYS[2], ARGV[1], ARGV[4], ARGV[2], ARGV[5])
 return 1
 """
+)
 
 # KEYS dead, pending, meta   ARGV job id
 DROP = """

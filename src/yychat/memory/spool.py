@@ -1,7 +1,8 @@
 """Around a Redis that may be away: what cannot be put there waits in the local SQLite file.
 
 The spool is an ordinary SQLite outbox whose worker delivers into the Redis outbox, in order per
-owner, as soon as Redis is back. While anything of it is left, new turns queue behind it.
+owner, as soon as Redis is back. While anything of it is left, new turns queue behind it. Each
+memory has a spool of its own, by the kind of its jobs, in one file.
 """
 
 import asyncio
@@ -11,7 +12,7 @@ from collections.abc import Callable
 from ..errors import StoreError
 from ..owner import Owner
 from ..redis_link import RedisLink
-from .base import Recollection, Record, Turn
+from .base import Turn
 from .erasures_sqlite import tenant_of
 from .outbox import Backlog, Job, Outbox, OutboxDoor, OutboxWorker
 from .turns import Look, Vectors
@@ -56,17 +57,22 @@ class SpooledOutbox:
         self._shared = shared
 
     async def replay(
-        self, worker: OutboxWorker, link: RedisLink, turns: "SpooledTurns", every: float = 0.5
+        self,
+        worker: OutboxWorker,
+        link: RedisLink,
+        turns: "SpooledTurns | None" = None,
+        every: float = 0.5,
     ) -> None:
-        """Empty the spool with *worker* whenever Redis is there, and tell a Redis that has come
-        back what was erased; until cancelled."""
+        """Empty the spool with *worker* whenever Redis is there, and with *turns* tell a Redis that
+        has come back what was erased; until cancelled."""
         told = -1
         while True:
             try:
                 if not link.degraded:
                     if told != link.transitions:
                         told = link.transitions
-                        await turns.replay_erasures()
+                        if turns is not None:
+                            await turns.replay_erasures()
                     while await worker.deliver():
                         pass
                     await self._settle()
@@ -81,23 +87,13 @@ class SpooledOutbox:
 
 
 class Resend:
-    """The memory that a spool's worker delivers to: it puts the turn into the shared outbox."""
+    """Where a spool's worker takes its jobs: into the shared outbox. See ``Receiver``."""
 
-    def __init__(self, name: str, outbox: OutboxDoor) -> None:
-        self.name = name
-        self._outbox = outbox
+    def __init__(self, kind: str, outbox: OutboxDoor) -> None:
+        self._kind, self._outbox = kind, outbox
 
     async def remember(self, owner: Owner, turn: Turn) -> None:
-        await self._outbox.put(Job(kind=self.name, owner=owner, turn=turn))
-
-    async def recall(self, owner: Owner, query: str, limit: int) -> Recollection:
-        return Recollection()
-
-    async def listing(self, owner: Owner, limit: int) -> list[Record]:
-        return []
-
-    async def erase(self, owner: Owner) -> int:
-        return 0
+        await self._outbox.put(Job(kind=self._kind, owner=owner, turn=turn))
 
 
 class SpooledTurns:

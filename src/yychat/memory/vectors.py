@@ -22,6 +22,11 @@ class Vectors:
         self._rows: Vector = np.empty((0, 0), np.float32)
         self._positions = array("q")
 
+    @property
+    def nbytes(self) -> int:
+        """What the rows take in memory, free ones included."""
+        return self._rows.nbytes
+
     def add(self, position: int, vector: ArrayLike) -> None:
         """Positions come in order, as a rule; one that comes late finds its place."""
         unit = _unit(vector)

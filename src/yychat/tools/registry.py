@@ -110,6 +110,11 @@ class Registry:
         """Whether a tool called *name* is served at all, to whomever."""
         return name in self._entries
 
+    def source_of(self, name: str) -> str | None:
+        """Where the tool called *name* comes from; None where there is none."""
+        entry = self._entries.get(name)
+        return entry.tool.source if entry else None
+
     async def call(
         self, name: str, arguments: str | dict[str, Any], *, allowed: Collection[str] | None
     ) -> ToolResult:

@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Callable, Collection, Iterable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
@@ -14,11 +14,9 @@ from ..cache.base import Cache
 from ..cache.memory import MemoryCache
 from ..cache.tiered import Cached
 from ..errors import NotFound, UpstreamError, UpstreamProtocolError, UpstreamTimeout
+from .base import Provider
 from .router import Upstreams
 from .wire import whole
-
-if TYPE_CHECKING:
-    from .client import Upstream
 
 log = logging.getLogger(__name__)
 
@@ -127,14 +125,14 @@ class ModelCatalogue:
         finally:
             self._asking = None
 
-    def _listed(self, upstreams: Iterable["Upstream"]) -> list[ModelEntry]:
+    def _listed(self, upstreams: Iterable[Provider]) -> list[ModelEntry]:
         found: dict[str, ModelEntry] = {}
         for upstream in upstreams:
             for entry in self._lists.get(upstream.name, ()):
                 found.setdefault(entry.id, entry)
         return [e for e in found.values() if not self._allowed or e.id in self._allowed]
 
-    async def _refresh(self, upstream: "Upstream") -> UpstreamError | None:
+    async def _refresh(self, upstream: Provider) -> UpstreamError | None:
         """Ask one upstream; where that fails its last list stays, and the failure is returned."""
         try:
             async with asyncio.timeout(self._within):
@@ -148,13 +146,13 @@ class ModelCatalogue:
         log.warning("the models of %s stay as they were: %s", upstream.name, failure)
         return failure
 
-    async def _list_of(self, upstream: "Upstream") -> list[ModelEntry]:
+    async def _list_of(self, upstream: Provider) -> list[ModelEntry]:
         if self._cache is None:
             return await _models_of(upstream)
         return await self._cache.get((upstream.name,), partial(_models_of, upstream))
 
 
-async def _models_of(upstream: "Upstream") -> list[ModelEntry]:
+async def _models_of(upstream: Provider) -> list[ModelEntry]:
     if upstream.models is not None:
         return [ModelEntry(id=name) for name in upstream.models]
     body = await upstream.get("/models")

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -15,10 +15,8 @@ from ..errors import (
     UpstreamTimeout,
     UpstreamUnreachable,
 )
+from .base import Provider
 from .resilience import Backoff, Breaker
-
-if TYPE_CHECKING:
-    from .client import Upstream
 
 Payload = Mapping[str, Any]
 LONGEST_WAIT = 3.0  # seconds; a longer Retry-After is the caller's to wait for
@@ -30,7 +28,7 @@ _HOPELESS_HERE = (UpstreamAuthFailed, UpstreamModelUnknown, UpstreamTimeout)  # 
 class _Candidate(NamedTuple):
     """An upstream that has the model, what it calls it, and how well it does there."""
 
-    upstream: "Upstream"
+    upstream: Provider
     model: str
     breaker: Breaker
 
@@ -42,17 +40,15 @@ class Upstreams:
     every breaker is open.
     """
 
-    def __init__(
-        self, upstreams: Sequence["Upstream"] = (), backoff: Backoff | None = None
-    ) -> None:
+    def __init__(self, upstreams: Sequence[Provider] = (), backoff: Backoff | None = None) -> None:
         self._upstreams = upstreams
         self._backoff = backoff or Backoff()
 
-    def use(self, upstreams: Sequence["Upstream"]) -> None:
+    def use(self, upstreams: Sequence[Provider]) -> None:
         """From now on ask these: they come after the service has begun to listen."""
         self._upstreams = upstreams
 
-    def __iter__(self) -> Iterator["Upstream"]:
+    def __iter__(self) -> Iterator[Provider]:
         return iter(self._upstreams)
 
     async def post(self, path: str, model: str, payload: Payload) -> bytes:
@@ -128,7 +124,7 @@ class _Attempts:
                 return again
         raise self._error or self._all_open()
 
-    def failed(self, upstream: "Upstream", error: UpstreamError) -> None:
+    def failed(self, upstream: Provider, error: UpstreamError) -> None:
         """Note a failure; raises it where no other attempt can help."""
         if isinstance(error, _HOPELESS):
             raise error

@@ -29,7 +29,8 @@ Name = Annotated[str, msgspec.Meta(pattern=r"\A[A-Za-z0-9_.-]{1,64}\Z")]
 
 class Key(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A key as it is kept: never itself, only its SHA-256. Keys are random enough (256 bits) for
-    a plain hash. Limits are per minute; None is no limit."""
+    a plain hash. Limits are per minute; None is no limit. ``engines`` lets a user's key choose the
+    engine of a request; an admin's may anyway."""
 
     id: Name
     sha256: Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{64}\Z")]
@@ -37,6 +38,7 @@ class Key(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     role: Role = "user"
     requests_per_minute: Annotated[int, msgspec.Meta(ge=1)] | None = None
     tokens_per_minute: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    engines: bool = False
 
 
 class Caller(msgspec.Struct, frozen=True):
@@ -45,6 +47,10 @@ class Caller(msgspec.Struct, frozen=True):
     tenant: str
     role: Role
     key: Key | None = None
+
+    @property
+    def may_choose_engine(self) -> bool:
+        return self.role == "admin" or (self.key is not None and self.key.engines)
 
     @property
     def budget(self) -> Budget | None:
@@ -176,7 +182,8 @@ class KeyFile:
             complaint = None
             if self._seen != before:
                 keyring.replace(keys)
-                log.info("keys read again: %d in force", len(keys))
+                level = logging.INFO if keys else logging.WARNING  # without any nobody can call
+                log.log(level, "keys read again: %d in force", len(keys))
 
 
 class Authenticate:

@@ -49,7 +49,7 @@ async def tools(request: Request) -> Response:
     chosen = request.query_params.get("personality_id")
     if chosen is not None:
         services.personalities.get(chosen)  # also an empty one: it must not mean all tools
-    return reply(ToolList(services.engine(None).get_available_tools(chosen)))
+    return reply(ToolList(services.engines.in_force[0].get_available_tools(chosen)))
 
 
 async def call_tool(request: Request) -> Response:
@@ -57,7 +57,7 @@ async def call_tool(request: Request) -> Response:
     answered; what is wrong with the call itself is the tool's to say."""
     services = services_of(request)
     asked = decoded(await body_of(request, services.max_body), _tool_call)
-    offered = services.engine(None).get_available_tools(asked.personality_id)
+    offered = services.engines.in_force[0].get_available_tools(asked.personality_id)
     allowed = {tool["function"]["name"] for tool in offered}
     if asked.name not in allowed:
         raise NotFound("there is no such tool here; GET /v1/tools lists them", param="name")

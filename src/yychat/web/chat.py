@@ -9,6 +9,8 @@ from starlette.responses import Response
 
 from ..chat import About
 from ..errors import DeadlineExceeded
+from ..telemetry.observation import current
+from .engines import wished
 from .hangup import unless_gone
 from .replies import HeldReply
 from .requests import body_of, chat_request
@@ -30,8 +32,11 @@ async def chat_completions(request: Request) -> Response:
             defaults=services.defaults,
             request_id=request_id_of(request),
         )
+        chat = wished(chat, request)
+        if (observation := current()) is not None:
+            observation.asked(chat)
         services.models.check(chat.model)
-        chunks = admission.metered(services.engine(chat.engine).generate_response(chat), chat)
+        chunks = admission.metered(services.engines.generate_response(chat), chat)
         held.push_async_callback(chunks.aclose)
         async with unless_gone(request.receive), _until(ends):
             first = await anext(chunks)

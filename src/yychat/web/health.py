@@ -8,6 +8,8 @@ from .replies import reply
 from .schemas import HealthView
 from .services import services_of
 
+CHECK_WITHIN = 2.0  # seconds; whoever probes does not wait long
+
 
 async def healthz(_request: Request) -> Response:
     """The process answers; nothing else is asked."""
@@ -29,9 +31,11 @@ async def readyz(request: Request) -> Response:
     }
     if services.redis:
         dependencies["redis"] = "away" if services.redis.degraded else "ok"
-    for engine in services.engines.values():
-        health = await engine.health_check()
-        dependencies |= {name: trouble or "ok" for name, trouble in health.dependencies.items()}
+    # Only those that answer: one that nobody selected must not be woken, nor degrade the service.
+    in_force = services.engines.in_force
+    for engine, finding in (await services.engines.health_of(in_force, CHECK_WITHIN)).items():
+        for name, trouble in finding.health.dependencies.items():
+            dependencies[f"{engine}:{name}"] = trouble or "ok"
     healthy = all(state == "ok" for state in dependencies.values())
     view = HealthView("ok" if healthy else "degraded", __version__, dependencies)
     return reply(view)

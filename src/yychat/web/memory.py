@@ -5,12 +5,13 @@ from urllib.parse import unquote_to_bytes
 from starlette.requests import Request
 from starlette.responses import Response
 
+from ..engines.memories import forgotten, remembered
 from ..errors import InvalidRequest
 from ..memory.base import Record
 from ..owner import Owner
 from .replies import reply
 from .requests import one_of, only, whole_number
-from .schemas import MemoryErased, MemoryList, MemoryView
+from .schemas import EngineMemory, MemoryErased, MemoryList, MemoryView
 from .services import caller_of, services_of
 
 
@@ -20,24 +21,23 @@ async def conversation_memory(request: Request) -> Response:
 
 
 async def _remembered(request: Request) -> Response:
-    """The newest memories of every engine, newest first."""
+    """The newest memories of every engine, newest first. An engine that cannot say is named: what
+    the others remember is worth having, and must not look like all there is."""
     only(request, "kind", "limit")
     limit = whole_number(request, "limit", 20, 1, 1000)
     owner = _owner(request)
-    records: list[Record] = []
-    for engine in services_of(request).engines.values():
-        records += await engine.get_conversation_memory(owner, limit)
-    records.sort(key=lambda record: record.at, reverse=True)
-    return reply(MemoryList([_view(record) for record in records[:limit]]))
+    found = await remembered(services_of(request).engines.registered.values(), owner, limit)
+    engines = {name: EngineMemory(count=count) for name, count in found.counts.items()}
+    engines |= {name: EngineMemory(count=None, error=why) for name, why in found.failures.items()}
+    views = [_view(name, record) for name, record in found.records]
+    return reply(MemoryList(views, engines=engines, complete=not found.failures))
 
 
 async def _forget(request: Request) -> Response:
     only(request, "kind")
     owner = _owner(request)
-    erased = 0
-    for engine in services_of(request).engines.values():
-        erased += await engine.clear_conversation_memory(owner)
-    return reply(MemoryErased(deleted=True, deleted_count=erased))
+    erased = await forgotten(services_of(request).engines.registered.values(), owner)
+    return reply(MemoryErased(deleted=True, deleted_count=sum(erased.values()), engines=erased))
 
 
 def _owner(request: Request) -> Owner:
@@ -52,11 +52,11 @@ def _owner(request: Request) -> Owner:
     return services_of(request).owners.owner(caller_of(request).tenant, kind, given)
 
 
-def _view(record: Record) -> MemoryView:
+def _view(engine: str, record: Record) -> MemoryView:
     return MemoryView(
         id=record.id,
         role=record.role,
         text=record.text,
         created_at=int(record.at),
-        engine=record.engine,
+        engine=engine,
     )

@@ -55,6 +55,9 @@ KIND = _in_query(
 LIMIT = _in_query(
     "limit", "Most memories.", {"type": "integer", "minimum": 1, "maximum": 1000, "default": 20}
 )
+CHANGES = _in_query(
+    "limit", "Most changes.", {"type": "integer", "minimum": 1, "maximum": 1000, "default": 20}
+)
 PERSONALITY = _in_query("personality_id", "Only what this personality may use.", {"type": "string"})
 UPSTREAM = (404, 429, 502, 503, 504)
 
@@ -98,6 +101,23 @@ OPERATIONS = (
         "post", "/v1/tools/call", "Call a tool as a model would",
         schemas.ToolCallResult, schemas.ToolCallRequest, errors=(400, 404, 413),
     ),
+    Operation("get", "/v1/engines", "Engines, and their shares", schemas.EngineList),
+    Operation("get", "/v1/engines/current", "The selection in force", schemas.SelectionView),
+    Operation(
+        "get", "/v1/engines/health", "How every engine is, by dependency", schemas.EnginesHealth
+    ),
+    Operation(
+        "get", "/v1/engines/history", "Who changed the selection, when and why (admin)",
+        schemas.SelectionHistory, parameters=(CHANGES,), errors=(400,),
+    ),
+    Operation(
+        "post", "/v1/engines/switch", "Let one engine answer, on all instances (admin)",
+        schemas.SelectionView, schemas.SwitchRequest, errors=(400, 404, 409, 413),
+    ),
+    Operation(
+        "post", "/v1/engines/split", "Let engines share the requests, sticky by owner (admin)",
+        schemas.SelectionView, schemas.SplitRequest, errors=(400, 404, 409, 413),
+    ),
     Operation("get", "/healthz", "The process is alive", schemas.HealthView, open=True),
     Operation(
         "get", "/readyz", "Whether to send requests here", schemas.HealthView, open=True,
@@ -110,6 +130,7 @@ MEANING = {
     401: "No key, or one that is not known",
     403: "Not for this key",
     404: "There is no such thing",
+    409: "Somebody else was faster, or the engine is not well; `code` tells",
     413: "The body is too large",
     429: "Too many requests; see Retry-After",
     500: "Something went wrong here",

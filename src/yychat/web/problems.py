@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from .. import errors
+from ..telemetry.observation import current
 
 
 class Problem(msgspec.Struct):
@@ -27,6 +28,7 @@ class ErrorBody(msgspec.Struct):
 STATUS: dict[type[errors.YYChatError], int] = {
     errors.InvalidRequest: 400,
     errors.BodyTooLarge: 413,
+    errors.BodyTimeout: 408,
     errors.Unauthenticated: 401,
     errors.Forbidden: 403,
     errors.NotFound: 404,
@@ -42,7 +44,8 @@ STATUS: dict[type[errors.YYChatError], int] = {
     errors.UpstreamTimeout: 504,
     errors.UpstreamError: 502,
     errors.DeadlineExceeded: 504,
-    errors.EngineError: 503,
+    errors.EngineError: 500,
+    errors.EngineUnavailable: 503,
     errors.StoreError: 503,
     errors.YYChatError: 500,
 }
@@ -53,6 +56,7 @@ TYPE = {
     403: "permission_error",
     404: "not_found_error",
     405: "invalid_request_error",
+    408: "timeout_error",
     409: "conflict_error",
     413: "invalid_request_error",
     429: "rate_limit_error",
@@ -74,6 +78,9 @@ def body_of(error: errors.YYChatError) -> bytes:
 
 
 def problem(error: errors.YYChatError) -> Response:
+    """The response that *error* becomes; here is where a request's failure gets known."""
+    if (observation := current()) is not None:
+        observation.failed(error)
     headers = dict(error.headers)
     status = status_of(error)
     if error.retry_after is not None or status in (429, 503):

@@ -8,7 +8,7 @@ import msgspec
 from starlette.requests import ClientDisconnect, Request
 
 from ..chat import ChatRequest, Message
-from ..errors import BodyTooLarge, InvalidRequest
+from ..errors import BodyTimeout, BodyTooLarge, InvalidRequest
 from ..owner import Owner, Owners
 from .hangup import ClientGone
 from .schemas import OWN_FIELDS, ChatCompletionRequest
@@ -27,8 +27,8 @@ _chat = msgspec.json.Decoder(ChatCompletionRequest)
 
 
 async def body_of(request: Request, most: int) -> bytes:
-    """The whole body, as UTF-8. Raises ``BodyTooLarge`` as soon as that is known, and
-    ``InvalidRequest``."""
+    """The whole body, as UTF-8. Raises ``BodyTooLarge`` as soon as that is known,
+    ``BodyTimeout`` and ``InvalidRequest``."""
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > most:
         raise _too_large(most)
@@ -41,7 +41,10 @@ async def body_of(request: Request, most: int) -> bytes:
                 if size > most:
                     raise _too_large(most)
     except TimeoutError:
-        raise InvalidRequest("the body did not arrive in time", code="body_timeout") from None
+        # What still comes of it could be taken for the next request.
+        raise BodyTimeout(
+            "the body did not arrive in time", headers={"connection": "close"}
+        ) from None
     except ClientDisconnect:
         raise ClientGone from None
     return _utf8(b"".join(pieces))

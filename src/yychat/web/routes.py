@@ -9,7 +9,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from ..errors import YYChatError
-from . import catalogue, chat, embeddings, health, memory, openapi
+from ..telemetry.observation import current
+from . import catalogue, chat, embeddings, engines, health, memory, openapi
 from .hangup import ClientGone
 from .problems import on_error, on_http_exception, problem
 from .requests import too_deep
@@ -43,6 +44,12 @@ ROUTES = [
     ),
     Route("/v1/tools", catalogue.tools),
     Route("/v1/tools/call", catalogue.call_tool, methods=["POST"]),
+    Route("/v1/engines", engines.listing),
+    Route("/v1/engines/current", engines.current),
+    Route("/v1/engines/health", engines.health),
+    Route("/v1/engines/history", engines.history),
+    Route("/v1/engines/switch", engines.switch, methods=["POST"]),
+    Route("/v1/engines/split", engines.split, methods=["POST"]),
     Route("/healthz", health.healthz),
     Route("/readyz", health.readyz),
     Route("/openapi.json", openapi.description),
@@ -51,6 +58,8 @@ ROUTES = [
 
 async def on_client_gone(_request: Request, _error: Exception) -> Response:
     """Nobody reads this; the status is for our own accounts (nginx's 499)."""
+    if (observation := current()) is not None:
+        observation.left()
     return Response(status_code=499)
 
 

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from ..chat import Message, Usage
+from ..engines.selection import LONGEST_REASON, Weight
 
 Count = Annotated[int, msgspec.Meta(ge=1)]
 Penalty = Annotated[float, msgspec.Meta(ge=-2, le=2)]
@@ -156,17 +157,112 @@ class MemoryView(msgspec.Struct):
     object: Literal["memory"] = "memory"
 
 
+class EngineMemory(msgspec.Struct):
+    """``count`` is of the engine's newest, ``limit`` at most; null with the ``error`` why it could
+    not be asked."""
+
+    count: int | None
+    error: str | None = None
+
+
 class MemoryList(msgspec.Struct):
-    """Newest first."""
+    """Newest first. ``complete`` is false where an engine's memory could not be read."""
 
     data: list[MemoryView]
+    engines: dict[str, EngineMemory]
+    complete: bool
     object: Literal["list"] = "list"
 
 
 class MemoryErased(msgspec.Struct):
+    """``engines`` says how many memories of each were erased."""
+
     deleted: bool
     deleted_count: int
+    engines: dict[str, int]
     object: Literal["memory.deleted"] = "memory.deleted"
+
+
+Revision = Annotated[int, msgspec.Meta(ge=0, le=2**53 - 1)]
+Reason = Annotated[
+    str,
+    msgspec.Meta(
+        min_length=1,
+        max_length=LONGEST_REASON,
+        description="Why, for those who read the history: one line.",
+    ),
+]
+
+
+class SwitchRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """``force`` switches to an engine that is not well. With ``if_revision``, nothing happens if
+    somebody else has changed the selection since."""
+
+    engine: Identifier
+    reason: Reason
+    force: bool = False
+    if_revision: Revision | None = None
+
+
+class SplitRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """``weights`` are whole numbers that need not sum to 100; engines not named get none."""
+
+    weights: Annotated[dict[Identifier, Weight], msgspec.Meta(min_length=1, max_length=16)]
+    reason: Reason
+    force: bool = False
+    if_revision: Revision | None = None
+
+
+class EngineView(msgspec.Struct):
+    """``weight`` is the engine's share of new requests, in parts of all weights."""
+
+    id: str
+    description: str
+    memory: str
+    features: list[str]
+    weight: int
+    selected: bool
+    object: Literal["engine"] = "engine"
+
+
+class EngineList(msgspec.Struct):
+    data: list[EngineView]
+    object: Literal["list"] = "list"
+
+
+class SelectionView(msgspec.Struct):
+    """``engine`` is the one that answers everything, null where several share. ``at`` is Unix time
+    in seconds. Who changed it and why is for admins; others get null."""
+
+    engine: str | None
+    weights: dict[str, int]
+    revision: int
+    changed_by: str | None
+    reason: str | None
+    at: float
+    object: Literal["engine.selection"] = "engine.selection"
+
+
+class SelectionHistory(msgspec.Struct):
+    """Newest first."""
+
+    data: list[SelectionView]
+    object: Literal["list"] = "list"
+
+
+class EngineHealth(msgspec.Struct):
+    """``dependencies`` maps each to ``ok`` or to what is wrong with it; ``checked_at`` is Unix
+    time in seconds."""
+
+    healthy: bool
+    selected: bool
+    dependencies: dict[str, str]
+    checked_at: float
+
+
+class EnginesHealth(msgspec.Struct):
+    engines: dict[str, EngineHealth]
+    object: Literal["engine.health"] = "engine.health"
 
 
 class ToolList(msgspec.Struct):

@@ -1,15 +1,15 @@
 """What handlers work with: put together in app.py, carried in the request's state."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Literal, cast
 
 from starlette.requests import HTTPConnection
 
-from ..engines.base import BaseEngine
-from ..errors import Draining, NotFound, YYChatError
+from ..engines.manager import EngineManager
+from ..errors import Draining, YYChatError
 from ..limits.admission import Admission, Door
 from ..owner import Owners
 from ..personalities.loader import Personalities
@@ -53,8 +53,7 @@ class Lifecycle:
 
 @dataclass(frozen=True)
 class Services:
-    engines: Mapping[str, BaseEngine]
-    selected: str
+    engines: EngineManager
     upstreams: Upstreams
     models: ModelCatalogue
     personalities: Personalities
@@ -66,14 +65,6 @@ class Services:
     request_timeout: float
     max_body: int
     lifecycle: Lifecycle = field(default_factory=Lifecycle)
-
-    def engine(self, name: str | None) -> BaseEngine:
-        """The engine called *name*, or the selected one. Raises ``NotFound``."""
-        engine = self.engines.get(name or self.selected)
-        if engine is None:
-            known = ", ".join(sorted(self.engines))
-            raise NotFound(f"there is no such engine; there are: {known}", param="engine")
-        return engine
 
     def admitted(self, caller: Caller) -> AbstractAsyncContextManager[Admission]:
         """A place for one request of *caller*, within its budget. Raises ``Rejected``."""

@@ -10,6 +10,7 @@ from starlette.types import Receive, Scope, Send
 
 from ..chat import Chunk
 from ..errors import DeadlineExceeded, YYChatError
+from ..telemetry.observation import current
 from .hangup import ClientGone, unless_gone
 from .problems import body_of
 
@@ -52,6 +53,8 @@ class EventStream(Response):
                     await self._send(send)
             except ClientGone:
                 log.debug("the client left in the middle of an answer")
+                if (observation := current()) is not None:
+                    observation.left()
 
     async def _send(self, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
@@ -68,6 +71,8 @@ class EventStream(Response):
         await self._finish(send, failure)
 
     async def _finish(self, send: Send, failure: YYChatError | None) -> None:
+        if failure is not None and (observation := current()) is not None:
+            observation.failed(failure)
         await self._chunks.aclose()
         with suppress(TimeoutError):
             async with asyncio.timeout(GRACE):

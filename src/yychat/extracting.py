@@ -1,0 +1,116 @@
+"""mem0, put together: its client, what is known beside it, its outbox and the worker behind."""
+
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from functools import partial
+
+from .background import keep
+from .engines.conversing import Probe
+from .errors import ConfigurationError
+from .memory.base import Memory
+from .memory.mem0 import Mem0Memory, recalled_facts
+from .memory.mem0_aim import Aims
+from .memory.mem0_lazy import LazyClient
+from .memory.mem0_ledger import KIND, Ledger, SqliteLedger
+from .memory.mem0_ledger_redis import RedisLedger, SpooledLedger
+from .memory.mem0_process import InProcessMem0
+from .memory.mem0_stores import ChromaStore, PgvectorStore, Store
+from .memory.outbox import Outbox, OutboxDoor, OutboxWorker, Woken
+from .memory.outbox_redis import RedisOutbox
+from .memory.outbox_sqlite import SqliteOutbox
+from .memory.spool import Resend, SpooledOutbox
+from .redis_link import RedisLink
+from .settings import Settings
+from .sqlite import Database
+from .telemetry.telemetry import Telemetry
+
+BATCH = 8  # turns under way at once; each is a call of a model
+FLUSH_WITHIN = 5.0  # seconds for the outbox at shutdown
+NEVER = 10**9  # attempts: what waits for Redis is not given up
+
+
+@dataclass(frozen=True)
+class Mem0Parts:
+    """``probe`` raises ``YYChatError`` where mem0 is not well."""
+
+    memory: Memory
+    outbox: OutboxDoor
+    probe: Probe
+
+
+def aims_of(settings: Settings, *, simulated: bool) -> Aims:
+    """Where mem0 finds its models, once somebody says where the upstreams are."""
+    given = "simulated" if simulated else None
+    return Aims(
+        settings.mem0_model or settings.openai_model or given,
+        settings.mem0_embedding_model or settings.embedding_model or given,
+    )
+
+
+def store_of(settings: Settings) -> Store:
+    """Raises ``ConfigurationError``."""
+    url = settings.mem0_database_url
+    if settings.mem0_store == "chroma" or (settings.mem0_store == "auto" and url is None):
+        return ChromaStore(settings.data_dir / "mem0" / "chroma")
+    if url is None:
+        raise ConfigurationError("MEM0_STORE=pgvector needs MEM0_DATABASE_URL")
+    return PgvectorStore(url.get_secret_value())
+
+
+def mem0_memory(
+    settings: Settings, aims: Aims, ledger: Ledger, stack: AsyncExitStack
+) -> Mem0Memory:
+    store = store_of(settings)
+    folder = settings.data_dir / "mem0"
+
+    async def connect() -> InProcessMem0:
+        mem0 = InProcessMem0(store, aims, folder=folder, timeout=settings.mem0_timeout)
+        return await mem0.open()
+
+    # In this process only: what is erased would lie in a shared cache until its time is up.
+    cache = recalled_facts(ttl=settings.redis_ttl)
+    memory = Mem0Memory(LazyClient(connect, store.used), ledger, cache)
+    stack.push_async_callback(memory.close)
+    return memory
+
+
+def mem0_parts(
+    settings: Settings,
+    telemetry: Telemetry,
+    database: Database,
+    link: RedisLink | None,
+    aims: Aims,
+    stack: AsyncExitStack,
+    *,
+    worker: str,
+) -> Mem0Parts:
+    local, noted = SqliteOutbox(database, kind=KIND), SqliteLedger(database)
+    if link is None:
+        memory = mem0_memory(settings, aims, noted, stack)
+        watched = telemetry.memory(memory)
+        door = telemetry.outbox(delivered(local, watched, stack, worker))
+        return Mem0Parts(watched, door, memory.probe)
+    shared = RedisOutbox(link, kind=KIND)
+    spooled = SpooledOutbox(shared, local)
+    ledger = SpooledLedger(RedisLedger(link), noted, lambda: spooled.behind)
+    memory = mem0_memory(settings, aims, ledger, stack)
+    watched = telemetry.memory(memory)
+    if settings.workers_in_serve:
+        spooled.before(delivered(shared, watched, stack, worker))
+    replayer = OutboxWorker(
+        local,
+        {KIND: Resend(KIND, shared)},
+        name=f"mem0's spool of {worker}",
+        attempts=NEVER,
+        longest_pause=1.0,
+    )
+    keep(stack, partial(spooled.replay, replayer, link))
+    return Mem0Parts(watched, telemetry.outbox(spooled), memory.probe)
+
+
+def delivered(store: Outbox, memory: Memory, stack: AsyncExitStack, name: str) -> Woken:
+    """The door of *store*, with a worker behind it for as long as *stack*."""
+    worker = OutboxWorker(store, {KIND: memory}, name=name, batch=BATCH)
+    stack.push_async_callback(worker.flush, FLUSH_WITHIN)
+    keep(stack, worker.run)
+    return Woken(store, worker.wake)

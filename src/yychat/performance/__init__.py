@@ -1,0 +1,1 @@
+"""What chat requests came to, one record each: the quick look beside Prometheus."""

@@ -1,0 +1,1 @@
+"""Watching: one span per thing that happens, and from those spans metrics, logs and records."""

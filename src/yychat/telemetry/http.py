@@ -1,0 +1,105 @@
+"""The server's span around every request, and what the request comes to written on it.
+
+The span itself is made by OpenTelemetry's ASGI middleware, outermost, with its stable names. Of
+what that would note by itself, paths, queries, addresses and user agents are left out: they hold
+callers' ids.
+"""
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+from opentelemetry import trace
+from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.trace import Span
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from . import semconv
+from .observation import Observation, observe
+
+CHAT_ROUTE = "/v1/chat/completions"
+UNMATCHED = "unmatched"
+Finished = Callable[[Observation, Scope, int], None]  # the last thing said inside the span
+
+
+def watched(
+    app: ASGIApp, provider: TracerProvider, finished: Finished = lambda *_: None
+) -> ASGIApp:
+    """*app*, with a server span around every request."""
+    # Read by the middleware when the first one is made.
+    os.environ.setdefault("OTEL_SEMCONV_STABILITY_OPT_IN", "http")
+    middleware: ASGIApp = OpenTelemetryMiddleware(
+        Observing(app, finished),
+        default_span_details=_details,
+        tracer_provider=provider,
+        exclude_spans=["send", "receive"],
+    )
+    return middleware
+
+
+def _details(scope: Scope) -> tuple[str, dict[str, Any]]:
+    """The span's name until the route is known, and blanks for what must not be noted."""
+    method = scope.get("method", scope["type"])
+    blank = dict.fromkeys(_PRIVATE, "")
+    return f"{method}", {**blank, semconv.URL_PATH: "", semconv.URL_QUERY: ""}
+
+
+_PRIVATE = (
+    "client.address",
+    "client.port",
+    "user_agent.original",
+    "network.peer.address",
+    "network.peer.port",
+)
+
+
+class Observing:
+    """Makes the request's ``Observation``, lets the response bear its ``traceparent``, and
+    finishes it before the span ends: with the last message, or however else it ends."""
+
+    def __init__(self, app: ASGIApp, finished: Finished) -> None:
+        self._app, self._finished = app, finished
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        span = trace.get_current_span()
+        is_chat = scope["path"] == CHAT_ROUTE and scope["method"] == "POST"
+        observation = Observation(span, is_chat=is_chat)
+        observe(observation)
+        status = 0
+
+        async def noticing(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message.get("headers", ()), _traceparent(span)]
+            elif not message.get("more_body", False):
+                self._finish(observation, scope, status, complete=True)
+            await send(message)
+
+        try:
+            await self._app(scope, receive, noticing)
+        finally:
+            self._finish(observation, scope, status, complete=False)
+
+    def _finish(
+        self, observation: Observation, scope: Scope, status: int, *, complete: bool
+    ) -> None:
+        if observation.finished:
+            return
+        route = getattr(scope.get("route"), "path", UNMATCHED)
+        span = observation.span
+        span.set_attribute(semconv.HTTP_ROUTE, route)
+        span.update_name(f"{scope['method']} {route}")
+        observation.finish(complete=complete)
+        self._finished(observation, scope, status)
+
+
+def _traceparent(span: Span) -> tuple[bytes, bytes]:
+    """W3C Trace Context, section 3.2: version, trace, span, flags."""
+    context = span.get_span_context()
+    flags = "01" if context.trace_flags.sampled else "00"
+    return b"traceparent", f"00-{context.trace_id:032x}-{context.span_id:016x}-{flags}".encode()

@@ -1,0 +1,146 @@
+"""An engine, watched: one span for each answer, and the same ones for both engines."""
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from typing import Any
+
+from opentelemetry.trace import Span, SpanKind, Tracer
+
+from ..chat import Answer, ChatRequest, Chunk, Usage
+from ..engines.base import BaseEngine, EngineInfo, Health
+from ..engines.tokens import estimate
+from ..errors import (
+    EngineError,
+    RequestError,
+    StoreError,
+    UpstreamError,
+    UpstreamModelUnknown,
+    UpstreamRefused,
+    YYChatError,
+)
+from ..memory.base import Record
+from ..owner import Owner
+from ..personalities.personality import Personality
+from . import semconv
+from .observation import Observation, current
+from .spans import failed, under
+
+
+class ObservedEngine:
+    """See ``BaseEngine``: it promises what *engine* does."""
+
+    def __init__(self, engine: BaseEngine, tracer: Tracer) -> None:
+        self._engine, self._tracer = engine, tracer
+
+    @property
+    def name(self) -> str:
+        return self._engine.name
+
+    async def generate_response(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
+        observation = current()
+        if observation is not None:
+            observation.answered_by(self.name)
+            observation.timeline.base("prompt")
+        span = self._tracer.start_span(
+            f"{semconv.INVOKE_AGENT} {self.name}",
+            kind=SpanKind.INTERNAL,
+            attributes={
+                semconv.OPERATION: semconv.INVOKE_AGENT,
+                semconv.AGENT: self.name,
+                semconv.REQUEST_MODEL: request.model,
+                semconv.TENANT: request.tenant,
+            },
+        )
+        heard = _Heard(span, request, observation)
+        try:
+            async with aclosing(under(span, self._engine.generate_response(request))) as chunks:
+                async for chunk in chunks:
+                    heard.hear(chunk)
+                    yield chunk
+        except YYChatError as error:
+            heard.failed(error)
+            raise
+        finally:
+            heard.end()
+
+    def get_engine_info(self) -> EngineInfo:
+        return self._engine.get_engine_info()
+
+    async def health_check(self) -> Health:
+        return await self._engine.health_check()
+
+    async def get_conversation_memory(self, owner: Owner, limit: int) -> list[Record]:
+        return await self._engine.get_conversation_memory(owner, limit)
+
+    async def clear_conversation_memory(self, owner: Owner) -> int:
+        return await self._engine.clear_conversation_memory(owner)
+
+    def get_available_tools(self, personality_id: str | None) -> list[dict[str, Any]]:
+        return self._engine.get_available_tools(personality_id)
+
+    def get_supported_personalities(self) -> Sequence[Personality]:
+        return self._engine.get_supported_personalities()
+
+
+class _Heard:
+    """What goes by on the way from an engine to the client, for the engine's span."""
+
+    def __init__(self, span: Span, request: ChatRequest, observation: Observation | None) -> None:
+        self._span, self._request, self._observation = span, request, observation
+        self._result = "cancelled"
+        self._degraded = False
+        self._pieces = 0
+        self._answer: Answer | None = None
+
+    def hear(self, chunk: Chunk) -> None:
+        if chunk.about is not None:
+            self._degraded = chunk.about.memory in ("degraded", "deadline")
+        if chunk.tokens:
+            self._pieces += 1
+            if self._pieces == 1 and self._observation is not None:
+                self._observation.first_token()
+        if chunk.answer is not None:
+            self._answer = chunk.answer
+            self._result = "memory_degraded" if self._degraded else "ok"
+            if self._observation is not None:
+                self._observation.usage = chunk.answer.usage
+
+    def failed(self, error: YYChatError) -> None:
+        self._result = _result_of(error)
+        failed(self._span, error)
+
+    def end(self) -> None:
+        self._span.set_attribute(semconv.RESULT, self._result)
+        if self._span.is_recording() and (self._answer is not None or self._pieces):
+            self._count(self._answer)
+        self._span.end()
+
+    def _count(self, answer: Answer | None) -> None:
+        usage = answer.usage if answer else None
+        if usage is None:
+            self._span.set_attribute(semconv.USAGE_ESTIMATED, True)
+            usage = self._estimated(answer)
+        for attribute, tokens in (
+            (semconv.INPUT_TOKENS, usage.prompt_tokens),
+            (semconv.OUTPUT_TOKENS, usage.completion_tokens),
+            (semconv.CACHED_TOKENS, usage.cached),
+            (semconv.REASONING_TOKENS, usage.reasoning),
+        ):
+            if tokens:
+                self._span.set_attribute(attribute, tokens)
+
+    def _estimated(self, answer: Answer | None) -> Usage:
+        asked = sum(estimate(message.text) for message in self._request.view)
+        said = max(self._pieces, estimate(answer.text) if answer else 0)
+        return Usage(prompt_tokens=asked, completion_tokens=said)
+
+
+def _result_of(error: YYChatError) -> str:
+    """What an attempt of an engine came to, by whose fault it is."""
+    if isinstance(error, RequestError | UpstreamRefused | UpstreamModelUnknown):
+        return "client_error"
+    if isinstance(error, UpstreamError):
+        return "upstream_error"
+    if isinstance(error, EngineError | StoreError):
+        return "engine_error"
+    return "engine_error"

@@ -1,0 +1,115 @@
+"""Memories and outboxes, watched."""
+
+from collections.abc import Sequence
+
+from opentelemetry.trace import SpanKind, Tracer
+
+from ..errors import StoreError
+from ..memory.base import Memory, Recollection, Record, Turn
+from ..memory.embedder import Embedder, Vector
+from ..memory.outbox import Backlog, Job, OutboxDoor
+from ..owner import Owner
+from . import semconv
+from .observation import timeline
+from .spans import span_of
+
+
+class ObservedMemory:
+    """See ``Memory``. A recall that is cut off by its deadline counts as one that ran out of it."""
+
+    def __init__(self, memory: Memory, tracer: Tracer) -> None:
+        self._memory, self._tracer = memory, tracer
+
+    @property
+    def name(self) -> str:
+        return self._memory.name
+
+    async def recall(self, owner: Owner, query: str, limit: int) -> Recollection:
+        running = timeline()
+        if running is not None:
+            running.enter("recall_search")
+        told = self._told(semconv.SEARCH_MEMORY)
+        try:
+            async with span_of(
+                self._tracer, semconv.SEARCH_MEMORY, told, kind=SpanKind.CLIENT
+            ) as span:
+                result = "deadline"  # who waits gives up by cancelling
+                try:
+                    found = await self._memory.recall(owner, query, limit)
+                    result = _result_of(found)
+                    span.set_attribute(semconv.MEMORY_RECORDS, len(found.records))
+                    span.set_attribute(semconv.SOURCE, found.source)
+                    if found.records and found.records[0].score:
+                        span.set_attribute(semconv.TOP_SCORE, found.records[0].score)
+                except StoreError:
+                    result = "error"
+                    raise
+                finally:
+                    span.set_attribute(semconv.RESULT, result)
+                return found
+        finally:
+            if running is not None:
+                running.leave("recall_search")
+
+    async def remember(self, owner: Owner, turn: Turn) -> None:
+        told = self._told(semconv.UPSERT_MEMORY)
+        async with span_of(self._tracer, semconv.UPSERT_MEMORY, told, kind=SpanKind.CLIENT):
+            await self._memory.remember(owner, turn)
+
+    async def listing(self, owner: Owner, limit: int) -> list[Record]:
+        return await self._memory.listing(owner, limit)
+
+    async def erase(self, owner: Owner) -> int:
+        told = self._told(semconv.DELETE_MEMORY)
+        async with span_of(self._tracer, semconv.DELETE_MEMORY, told, kind=SpanKind.CLIENT):
+            return await self._memory.erase(owner)
+
+    def _told(self, operation: str) -> dict[str, str]:
+        return {semconv.OPERATION: operation, semconv.MEMORY_STORE: self.name}
+
+
+class ObservedDoor:
+    """The outbox as engines see it: the write that an answer's end waits for."""
+
+    def __init__(self, outbox: OutboxDoor, tracer: Tracer) -> None:
+        self._outbox, self._tracer = outbox, tracer
+
+    async def put(self, job: Job) -> None:
+        running = timeline()
+        if running is not None:
+            running.enter("save")
+        told = {semconv.DB_OPERATION: "put"}
+        try:
+            async with span_of(self._tracer, "put", told, kind=SpanKind.CLIENT):
+                await self._outbox.put(job)
+        finally:
+            if running is not None:
+                running.leave("save")
+
+    async def backlog(self) -> Backlog:
+        return await self._outbox.backlog()
+
+
+class ObservedEmbedder:
+    def __init__(self, embedder: Embedder) -> None:
+        self._embedder = embedder
+
+    @property
+    def model(self) -> str:
+        return self._embedder.model
+
+    async def embed(self, texts: Sequence[str]) -> list[Vector]:
+        running = timeline()
+        if running is None:
+            return await self._embedder.embed(texts)
+        running.enter("recall_embed")
+        try:
+            return await self._embedder.embed(texts)
+        finally:
+            running.leave("recall_embed")
+
+
+def _result_of(found: Recollection) -> str:
+    if found.degraded:
+        return "error"
+    return "hit" if found.records else "empty"

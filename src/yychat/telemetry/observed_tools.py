@@ -1,0 +1,43 @@
+"""The tools, watched: one span for every call."""
+
+from collections.abc import Collection
+from typing import Any
+
+from opentelemetry.trace import Status, StatusCode, Tracer
+
+from ..tools.base import ToolResult
+from ..tools.registry import Registry
+from . import semconv
+from .observation import timeline
+from .spans import span_of
+
+
+class ObservedRegistry(Registry):
+    """See ``Registry``."""
+
+    def __init__(self, *args: Any, tracer: Tracer, **given: Any) -> None:
+        super().__init__(*args, **given)
+        self._tracer = tracer
+
+    async def call(
+        self, name: str, arguments: str | dict[str, Any], *, allowed: Collection[str] | None
+    ) -> ToolResult:
+        running = timeline()
+        if running is not None:
+            running.enter("tool")
+        known = name if self.knows(name) else "unknown"  # models make names up
+        told = {
+            semconv.OPERATION: semconv.EXECUTE_TOOL,
+            semconv.TOOL_NAME: known,
+            semconv.TOOL_SOURCE: self.source_of(name) or "none",
+        }
+        try:
+            async with span_of(self._tracer, f"{semconv.EXECUTE_TOOL} {known}", told) as span:
+                result = await super().call(name, arguments, allowed=allowed)
+                span.set_attribute(semconv.RESULT, "ok" if result.ok else "error")
+                if not result.ok:
+                    span.set_status(Status(StatusCode.ERROR))
+                return result
+        finally:
+            if running is not None:
+                running.leave("tool")

@@ -1,0 +1,123 @@
+"""Telemetry of one process: its tracer, its series, and the wrappers that feed them.
+
+With telemetry off everything is what it was: nothing is wrapped.
+"""
+
+import logging
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
+from opentelemetry.sdk.trace.export import SpanExporter
+from starlette.types import ASGIApp
+
+from ..engines.base import BaseEngine
+from ..memory.base import Memory
+from ..memory.embedder import Embedder
+from ..memory.outbox import OutboxDoor
+from ..memory.turns import TurnStore
+from ..tools.base import Tool
+from ..tools.registry import Registry
+from ..upstream.base import Provider
+from .exporting import Exporting, ended
+from .http import UNMATCHED, Finished, watched
+from .metrics import Metrics
+from .observed_engine import ObservedEngine
+from .observed_memory import ObservedDoor, ObservedEmbedder, ObservedMemory
+from .observed_store import ObservedTurns
+from .observed_tools import ObservedRegistry
+from .observed_upstream import ObservedUpstream
+from .processor import Ended, SpanMetrics
+from .setup import Tracing
+
+log = logging.getLogger(__name__)
+
+
+class Telemetry:
+    """What every part of the service that is watched passes through, once, in the composition."""
+
+    def __init__(
+        self,
+        *,
+        on: bool = True,
+        ratio: float = 1.0,
+        exporter: SpanExporter | None = None,
+        resource: Mapping[str, str] | None = None,
+    ) -> None:
+        self.on = on
+        self.metrics = Metrics()
+        self._ended: list[Ended] = []
+        self._models: list[str] = []
+        processors: list[SpanProcessor] = [SpanMetrics(self.metrics, ended=self._tell)]
+        if exporter is not None:
+            processors.append(Exporting(exporter, self._dropped))
+        self._tracing = Tracing(*processors, ratio=ratio, resource=dict(resource or {}))
+
+    def listen(self, ended: Ended) -> None:
+        """Let *ended* see every request's span when it has ended. It must not fail or wait."""
+        self._ended.append(ended)
+
+    def app(self, app: ASGIApp, finished: Finished = lambda *_: None) -> ASGIApp:
+        return watched(app, self._tracing.provider, finished) if self.on else app
+
+    def engines(self, engines: Sequence[BaseEngine]) -> list[BaseEngine]:
+        if not self.on:
+            return list(engines)
+        return [ObservedEngine(engine, self._tracing.tracer) for engine in engines]
+
+    def memory(self, memory: Memory) -> Memory:
+        return ObservedMemory(memory, self._tracing.tracer) if self.on else memory
+
+    def outbox(self, door: OutboxDoor) -> OutboxDoor:
+        return ObservedDoor(door, self._tracing.tracer) if self.on else door
+
+    def embedder(self, embedder: Embedder | None) -> Embedder | None:
+        return ObservedEmbedder(embedder) if embedder and self.on else embedder
+
+    def turns(self, store: TurnStore, system: str) -> TurnStore:
+        return ObservedTurns(store, self._tracing.tracer, system) if self.on else store
+
+    def upstreams(self, upstreams: Sequence[Provider]) -> Sequence[Provider]:
+        self._allow_upstreams(upstreams)
+        if not self.on:
+            return upstreams
+        return [ObservedUpstream(upstream, self._tracing.tracer) for upstream in upstreams]
+
+    def tools(self, tools: Iterable[Tool], *, timeout: float) -> Registry:
+        if not self.on:
+            return Registry(tools, timeout=timeout)
+        observed = ObservedRegistry(tools, timeout=timeout, tracer=self._tracing.tracer)
+        self.metrics.allow({"tool": [*(tool.name for tool in observed.offered(None)), "unknown"]})
+        return observed
+
+    def allow(self, models: Iterable[str | None], routes: Iterable[str]) -> None:
+        """Names that may be labels from the start: configured models, and paths' templates."""
+        self._models += [model for model in models if model]
+        self.metrics.allow({"http_route": [*routes, UNMATCHED]})
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """For as long as the service: what is still to be sent is sent at its end, for a moment."""
+        try:
+            yield
+        finally:
+            await ended(self._tracing.close)
+
+    def _allow_upstreams(self, upstreams: Sequence[Provider]) -> None:
+        names = [upstream.name for upstream in upstreams]
+        mapped = [model for each in upstreams for model in each.models or ()]
+        self.metrics.allow(
+            {
+                "upstream": names,
+                "target": names,
+                "gen_ai_provider_name": names,
+                "gen_ai_request_model": [*self._models, "simulated", *mapped],
+            }
+        )
+
+    def _tell(self, span: ReadableSpan) -> None:
+        for listener in self._ended:
+            listener(span)
+
+    def _dropped(self, spans: int) -> None:
+        self.metrics.count("yychat_telemetry_dropped_total", "spans", by=spans)

@@ -1,0 +1,112 @@
+"""Mem0Proxy keeps the promises of every engine, and says how its mem0 is."""
+
+import asyncio
+from typing import Any
+
+from engine_promises import EnginePromises, about, replay
+from fakes import ListOutbox, ScriptedMemory, asked, tools
+from mem0_parts import ScriptedMem0
+from remembering import turn
+from yychat.chat import collect
+from yychat.engines.base import BaseEngine
+from yychat.engines.conversing import Options, Probe
+from yychat.engines.mem0_proxy import Mem0Proxy
+from yychat.memory.base import Memory
+from yychat.memory.mem0 import Mem0Memory, recalled_facts
+from yychat.memory.mem0_ledger import Standing
+from yychat.memory.outbox import OutboxDoor
+from yychat.owner import Owner
+from yychat.personalities.loader import Personalities
+from yychat.tools.base import Tool
+from yychat.upstream.router import Upstreams
+
+
+class Mem0Named(ScriptedMemory):
+    name = "mem0"
+
+
+def mem0_proxy(
+    upstreams: Upstreams,
+    *,
+    memory: Memory | None = None,
+    outbox: OutboxDoor | None = None,
+    given: tuple[Tool, ...] = (),
+    probe: Probe | None = None,
+    **options: Any,
+) -> Mem0Proxy:
+    return Mem0Proxy(
+        upstreams=upstreams,
+        memory=memory or Mem0Named(),
+        outbox=outbox or ListOutbox(),
+        tools=tools(*given),
+        personalities=Personalities(),
+        options=Options(**options),
+        clock=lambda: 1_700_000_000.0,
+        probe=probe,
+    )
+
+
+class TestMem0Proxy(EnginePromises):
+    name = "mem0_proxy"
+    memory_name = "mem0"
+
+    def engine(
+        self,
+        upstreams: Upstreams,
+        *,
+        memory: Memory | None = None,
+        outbox: OutboxDoor | None = None,
+        tools: tuple[Tool, ...] = (),
+        **options: Any,
+    ) -> BaseEngine:
+        if isinstance(memory, ScriptedMemory):
+            memory.name = "mem0"
+        return mem0_proxy(upstreams, memory=memory, outbox=outbox, given=tools, **options)
+
+
+class Waiting:
+    """A ledger with one turn on its way."""
+
+    async def look(self, owner: Owner) -> Standing:
+        return Standing(1, (turn("I like tea", "Noted."),))
+
+    async def erased_at(self, owner: Owner) -> float:
+        return 0.0
+
+    async def changed(self, owner: Owner) -> None: ...
+
+    async def erase(self, owner: Owner) -> int:
+        return 0
+
+    async def erase_tenant(self, tenant: str) -> int:
+        return 0
+
+
+async def test_its_health_includes_mem0s() -> None:
+    client = ScriptedMem0()
+    engine = mem0_proxy(replay(streaming=False), probe=client.probe)
+    assert (await engine.health_check()).dependencies == {"memory": None, "mem0": None}
+    client.broken = True
+    health = await engine.health_check()
+    assert (health.healthy, health.dependencies["mem0"]) == (False, "mem0 is away")
+
+
+async def test_a_mem0_that_hangs_is_done_without_and_told() -> None:
+    client = ScriptedMem0()
+    client.slow = True
+    memory = Mem0Memory(client, Waiting(), recalled_facts(ttl=60))
+    engine = mem0_proxy(replay(streaming=False), memory=memory, recall_within=0.02)
+    async with asyncio.timeout(5):
+        chunks = await collect(engine.generate_response(asked()))
+    assert about(chunks)["memory"] == "deadline"
+    await memory.close()
+
+
+async def test_while_mem0_is_down_what_waits_for_it_is_recalled_and_told_as_degraded() -> None:
+    client = ScriptedMem0()
+    client.broken = True
+    upstreams = replay(streaming=False)
+    memory = Mem0Memory(client, Waiting(), recalled_facts(ttl=60))
+    chunks = await collect(mem0_proxy(upstreams, memory=memory).generate_response(asked()))
+    assert (about(chunks)["memory"], about(chunks)["recalled"]) == ("degraded", 2)
+    assert "I like tea" in upstreams.payloads[0]["messages"][0]["content"]
