@@ -77,7 +77,7 @@ async def recalling(database: Database, turns: int, rounds: int) -> None:
     store, mine = SqliteTurns(database), owner("recall")
     now = time.time()
     history = [turn(10**6 + n, now - 60 * (turns - n)) for n in range(turns)]
-    await asyncio.gather(*(store.append(mine, t, None, keep=turns) for t in history))
+    await asyncio.gather(*(store.append(mine, (t, None), keep=turns) for t in history))
     memory = NativeMemory(store)
     lags: list[float] = []
     ticker = asyncio.create_task(tick(lags))

@@ -45,7 +45,7 @@ async def recalling(local: TurnStore, shared: TurnStore, turns: int, rounds: int
     for number in range(turns):
         told = turn(number, now - 60 * (turns - number))
         for store in (local, shared):
-            await store.append(mine, told, None, keep=turns)
+            await store.append(mine, (told, None), keep=turns)
     memories = NativeMemory(local), NativeMemory(shared)
     for memory in memories:
         await memory.recall(mine, words(8), 10)

@@ -380,7 +380,7 @@ class ScriptedMemory:
         records = (record(text) for text in self.texts[:limit])
         return Recollection(records=tuple(records), source="lexical")
 
-    async def remember(self, owner: Owner, turn: Turn) -> None:
+    async def remember(self, owner: Owner, *turns: Turn) -> None:
         await self._fail()
 
     async def listing(self, owner: Owner, limit: int) -> list[Record]:

@@ -34,12 +34,13 @@ class Recorder:
         self.asked, self.gate = asyncio.Event(), asyncio.Event()
         self.gate.set()
 
-    async def remember(self, owner: Owner, turn: Turn) -> None:
+    async def remember(self, owner: Owner, *turns: Turn) -> None:
         self.asked.set()
         await self.gate.wait()
-        self.meddle(owner, turn)
-        self.given.append(turn.id)
-        self.of[owner.key].append(turn.id)
+        for each in turns:
+            self.meddle(owner, each)
+            self.given.append(each.id)
+            self.of[owner.key].append(each.id)
 
     async def recall(self, owner: Owner, query: str, limit: int) -> Recollection:
         return Recollection()
@@ -489,7 +490,7 @@ class OutboxPromises:
     async def test_waiting_behind_a_failing_turn_costs_no_attempts(
         self, outbox: Outbox, memory: Recorder, clock: Clock
     ) -> None:
-        memory.meddle = failing("bad", "next", times=5)
+        memory.meddle = failing("bad", "next", times=8)  # at "bad" six: with "next" and alone
         for name in ("bad", "next"):
             await outbox.put(job(turn(id=name)))
         for _ in range(6):
@@ -640,10 +641,10 @@ class SlowForOne(Recorder):
         super().__init__()
         self._slow = slow
 
-    async def remember(self, owner: Owner, turn: Turn) -> None:
+    async def remember(self, owner: Owner, *turns: Turn) -> None:
         if owner == self._slow:
             await asyncio.Event().wait()
-        await super().remember(owner, turn)
+        await super().remember(owner, *turns)
 
 
 def poisoned(_owner: Owner, turn: Turn) -> None:

@@ -30,13 +30,13 @@ class StorePromises:
 
     async def test_a_turn_is_seen_as_it_was_stored(self, store: TurnStore) -> None:
         stored = turn("What is blue?", "The sky.")
-        await store.append(owner(), stored, None, keep=KEEP)
+        await store.append(owner(), (stored, None), keep=KEEP)
         assert await store.newest(owner(), 10) == [stored]
 
     @pytest.mark.parametrize("text", AWKWARD.values(), ids=AWKWARD.keys())
     async def test_any_text_comes_back_unchanged(self, store: TurnStore, text: str) -> None:
         stored = turn(text, text[::-1])
-        await store.append(owner(), stored, None, keep=KEEP)
+        await store.append(owner(), (stored, None), keep=KEEP)
         look = await store.look(owner(), epoch=0, after=0)
         assert [seen.turn for seen in look.turns] == [stored]
 
@@ -51,7 +51,7 @@ class StorePromises:
 
     async def test_vectors_come_back_with_their_turn(self, store: TurnStore) -> None:
         vectors = Vectors(model="m", user=b"\x00\x01", assistant=b"")
-        await store.append(owner(), turn(), vectors, keep=KEEP)
+        await store.append(owner(), (turn(), vectors), keep=KEEP)
         look = await store.look(owner(), epoch=0, after=0)
         assert [seen.vectors for seen in look.turns] == [vectors]
 
@@ -70,7 +70,7 @@ class StorePromises:
     async def test_what_is_too_old_expires_and_the_rest_stays(self, store: TurnStore) -> None:
         old, new = turn(at=100.0), turn(at=200.0)
         for each in (old, new):
-            await store.append(owner(), each, None, keep=KEEP)
+            await store.append(owner(), (each, None), keep=KEEP)
         assert await store.expire(before=200.0) == 1
         assert await store.newest(owner(), 10) == [new]
 
@@ -91,19 +91,19 @@ class StorePromises:
     async def test_storing_a_turn_twice_is_storing_it_once(self, store: TurnStore) -> None:
         stored = turn()
         for _ in range(2):
-            await store.append(owner(), stored, None, keep=KEEP)
+            await store.append(owner(), (stored, None), keep=KEEP)
         assert await store.newest(owner(), 10) == [stored]
 
     async def test_a_look_brings_exactly_what_is_new(self, store: TurnStore) -> None:
         old, new = turn(), turn()
-        await store.append(owner(), old, None, keep=KEEP)
+        await store.append(owner(), (old, None), keep=KEEP)
         first = await store.look(owner(), epoch=0, after=0)
-        await store.append(owner(), new, None, keep=KEEP)
+        await store.append(owner(), (new, None), keep=KEEP)
         second = await store.look(owner(), epoch=first.epoch, after=reached(first.turns))
         assert [seen.turn for seen in second.turns] == [new]
 
     async def test_a_look_with_nothing_new_is_empty(self, store: TurnStore) -> None:
-        await store.append(owner(), turn(), None, keep=KEEP)
+        await store.append(owner(), (turn(), None), keep=KEEP)
         first = await store.look(owner(), epoch=0, after=0)
         second = await store.look(owner(), epoch=first.epoch, after=reached(first.turns))
         assert (second.epoch, list(second.turns)) == (first.epoch, [])
@@ -111,7 +111,7 @@ class StorePromises:
     async def test_turns_are_seen_in_the_order_of_storing(self, store: TurnStore) -> None:
         stored = [turn(at=100.0 + n) for n in range(20)]
         for each in stored:
-            await store.append(owner(), each, None, keep=KEEP)
+            await store.append(owner(), (each, None), keep=KEEP)
         look = await store.look(owner(), epoch=0, after=0)
         assert [seen.turn for seen in look.turns] == stored
         places = [seen.seq or 0 for seen in look.turns]
@@ -121,7 +121,7 @@ class StorePromises:
         self, store: TurnStore, outbox: Outbox
     ) -> None:
         stored, waiting = turn(at=1.0), turn(at=2.0)
-        await store.append(owner(), stored, None, keep=KEEP)
+        await store.append(owner(), (stored, None), keep=KEEP)
         await outbox.put(job(waiting))
         look = await store.look(owner(), epoch=0, after=0)
         assert [(seen.turn, seen.seq is None) for seen in look.turns] == [
@@ -147,7 +147,7 @@ class StorePromises:
     async def test_the_newest_come_newest_first(self, store: TurnStore, outbox: Outbox) -> None:
         stored = [turn(at=float(n)) for n in range(5)]
         for each in stored[:4]:
-            await store.append(owner(), each, None, keep=KEEP)
+            await store.append(owner(), (each, None), keep=KEEP)
         await outbox.put(job(stored[4]))
         assert await store.newest(owner(), 3) == [stored[4], stored[3], stored[2]]
 
@@ -156,7 +156,7 @@ class StorePromises:
     ) -> None:
         both = turn()
         await outbox.put(job(both))
-        await store.append(owner(), both, None, keep=KEEP)
+        await store.append(owner(), (both, None), keep=KEEP)
         assert await store.newest(owner(), 10) == [both]
 
     async def test_a_dead_turn_does_not_stay_the_newest(
@@ -166,7 +166,7 @@ class StorePromises:
         await outbox.put(job(dead))
         (claimed,) = await outbox.claim("worker", 1, 30.0)
         await outbox.bury(claimed)
-        await store.append(owner(), later, None, keep=KEEP)
+        await store.append(owner(), (later, None), keep=KEEP)
         assert await store.newest(owner(), 10) == [later, dead]
 
     @pytest.mark.parametrize("owners", [1, 2, 32])
@@ -177,7 +177,7 @@ class StorePromises:
         for n in range(150):
             for one in everybody:
                 stored = turn(at=float(n), id=f"{one.key}-{n}")
-                await store.append(one, stored, None, keep=10)
+                await store.append(one, (stored, None), keep=10)
         for one in everybody:
             kept = await store.newest(one, 1_000)
             assert ids(kept)[:10] == [f"{one.key}-{n}" for n in range(149, 139, -1)]
@@ -186,7 +186,7 @@ class StorePromises:
     async def test_erasing_counts_turns_stored_waiting_and_dead(
         self, store: TurnStore, outbox: Outbox
     ) -> None:
-        await store.append(owner(), turn(), None, keep=KEEP)
+        await store.append(owner(), (turn(), None), keep=KEEP)
         for _ in range(2):
             await outbox.put(job(turn()))
         (claimed,) = await outbox.claim("worker", 1, 30.0)
@@ -194,7 +194,7 @@ class StorePromises:
         assert await store.erase(owner()) == 3
 
     async def test_erasing_leaves_nothing(self, store: TurnStore, outbox: Outbox) -> None:
-        await store.append(owner(), turn(), None, keep=KEEP)
+        await store.append(owner(), (turn(), None), keep=KEEP)
         for _ in range(2):
             await outbox.put(job(turn()))
         (claimed,) = await outbox.claim("worker", 1, 30.0)
@@ -217,12 +217,12 @@ class StorePromises:
     async def test_a_look_from_another_epoch_starts_over(
         self, store: TurnStore, clock: Clock
     ) -> None:
-        await store.append(owner(), turn(), None, keep=KEEP)
+        await store.append(owner(), (turn(), None), keep=KEEP)
         seen = await store.look(owner(), epoch=0, after=0)
         await store.erase(owner())
         later = [turn(at=clock.now + 1), turn(at=clock.now + 2)]
         for each in later:
-            await store.append(owner(), each, None, keep=KEEP)
+            await store.append(owner(), (each, None), keep=KEEP)
         look = await store.look(owner(), epoch=seen.epoch, after=10**9)
         assert [each.turn for each in look.turns] == later
 
@@ -233,7 +233,7 @@ class StorePromises:
         late = turn(at=clock.now + answered)
         await store.erase(owner())
         clock.pass_(5)
-        await store.append(owner(), late, None, keep=KEEP)
+        await store.append(owner(), (late, None), keep=KEEP)
         assert await store.newest(owner(), 10) == []
 
     async def test_a_turn_answered_before_an_erasure_stays_erased_when_put_after(
@@ -250,7 +250,7 @@ class StorePromises:
     ) -> None:
         await store.erase(owner())
         stored, waiting = turn(at=clock.now + 1), turn(at=clock.now + 2)
-        await store.append(owner(), stored, None, keep=KEEP)
+        await store.append(owner(), (stored, None), keep=KEEP)
         await outbox.put(job(waiting))
         assert await store.newest(owner(), 10) == [waiting, stored]
 
@@ -259,7 +259,7 @@ class StorePromises:
     ) -> None:
         others = [owner("bob"), owner(tenant="other"), owner(kind="conversation")]
         for one in (owner(), *others):
-            await store.append(one, turn(), None, keep=KEEP)
+            await store.append(one, (turn(), None), keep=KEEP)
             await outbox.put(job(turn(), one))
         await store.erase(owner())
         assert [len(await store.newest(one, 10)) for one in others] == [2, 2, 2]
@@ -270,7 +270,7 @@ class StorePromises:
         mine = [owner(), owner("bob"), owner(kind="conversation")]
         theirs = owner(tenant="other")
         for one in (*mine, theirs):
-            await store.append(one, turn(), None, keep=KEEP)
+            await store.append(one, (turn(), None), keep=KEEP)
         await outbox.put(job(turn(), owner("only waiting")))
         await outbox.put(job(turn(), theirs))
         assert await store.erase_tenant("acme") == 4
@@ -281,11 +281,11 @@ class StorePromises:
     async def test_erasing_a_tenant_ends_its_owners_epochs(
         self, store: TurnStore, clock: Clock
     ) -> None:
-        await store.append(owner(), turn(), None, keep=KEEP)
+        await store.append(owner(), (turn(), None), keep=KEEP)
         before = await store.look(owner(), epoch=0, after=0)
         late = turn(at=clock.now - 1)
         await store.erase_tenant("acme")
-        await store.append(owner(), late, None, keep=KEEP)
+        await store.append(owner(), (late, None), keep=KEEP)
         after = await store.look(owner(), epoch=before.epoch, after=0)
         assert after.epoch != before.epoch
         assert not after.turns
@@ -296,7 +296,7 @@ class StorePromises:
         late, later = turn(at=clock.now - 1), turn(at=clock.now - 1)
         await store.erase_tenant("acme")
         await outbox.put(job(late))
-        await store.append(owner(), later, None, keep=KEEP)
+        await store.append(owner(), (later, None), keep=KEEP)
         assert await store.newest(owner(), 10) == []
         assert (await outbox.backlog()).pending == 0
         other = owner(tenant="other")
@@ -308,7 +308,7 @@ class StorePromises:
     ) -> None:
         await store.erase(owner())
         await outbox.put(job(turn("my secret", at=clock.now - 1)))
-        await store.append(owner(), turn("my secret", at=clock.now - 1), None, keep=KEEP)
+        await store.append(owner(), (turn("my secret", at=clock.now - 1), None), keep=KEEP)
         assert caplog.text.count(f"a turn of {owner().key} is dropped") == 2
         assert "my secret" not in caplog.text
 
@@ -325,7 +325,7 @@ class StorePromises:
         assert len(set(seen)) == len(seen)
 
     async def test_erasing_an_unknown_tenant_erases_nothing(self, store: TurnStore) -> None:
-        await store.append(owner(), turn(), None, keep=KEEP)
+        await store.append(owner(), (turn(), None), keep=KEEP)
         assert await store.erase_tenant("acm") == 0
         assert await store.erase_tenant("%") == 0
         assert len(await store.newest(owner(), 10)) == 1
@@ -334,7 +334,7 @@ class StorePromises:
     async def test_tenants_and_kinds_with_the_same_id_never_meet(
         self, store: TurnStore, kind: Kind
     ) -> None:
-        await store.append(owner("same", kind=kind), turn(), None, keep=KEEP)
+        await store.append(owner("same", kind=kind), (turn(), None), keep=KEEP)
         other: Kind = "user" if kind == "conversation" else "conversation"
         for stranger in (owner("same", kind=other), owner("same", tenant="other", kind=kind)):
             assert await store.newest(stranger, 10) == []

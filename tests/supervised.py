@@ -31,9 +31,7 @@ class Supervised(Service):
 
     def children(self) -> dict[int, list[str]]:
         """Process ids and arguments of what the supervisor has started."""
-        pid = self.process.pid
-        found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        return {int(each): _arguments(each) for each in found}
+        return {pid: _arguments(pid) for pid in children(self.process.pid)}
 
     def workers(self) -> list[int]:
         return [pid for pid, words in self.children().items() if "serve" in words]
@@ -82,5 +80,10 @@ def gone(pid: int) -> bool:
         return True
 
 
-def _arguments(pid: str) -> list[str]:
+def children(pid: int) -> list[int]:
+    """Process ids of what *pid* has started, in that order."""
+    return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def _arguments(pid: int) -> list[str]:
     return Path(f"/proc/{pid}/cmdline").read_text().split("\0")

@@ -72,7 +72,8 @@ def test_openmetrics_is_given_to_prometheus_and_has_exemplars(
 ) -> None:
     page = Exposition(metrics.registry).page(accept)
     assert page.headers["content-type"].startswith("application/openmetrics-text; version=1.0.0;")
-    families = {each.name: each for each in text_string_to_metric_families(page.body.decode())}
+    found = text_string_to_metric_families(page.body.decode())  # type: ignore[no-untyped-call]
+    families = {each.name: each for each in found}
     samples = families["http_server_request_duration_seconds"].samples
     assert [each.exemplar.labels for each in samples if each.exemplar] == [TRACE]
 

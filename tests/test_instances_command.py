@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import time
 from pathlib import Path
 
 from commands import command, printed
@@ -12,12 +13,12 @@ from yychat.instances.registry_sqlite import SqliteInstances
 from yychat.sqlite import Database
 
 
-def register(data: Path, *names: str, at: float | None = None) -> None:
-    """As processes would that had their last heartbeat *at* then."""
+def register(data: Path, *names: str, ago: float = 0.0) -> None:
+    """As processes would that had their last heartbeat *ago* seconds ago."""
 
     async def work() -> None:
         database = Database(data / "yychat.db")
-        registry = SqliteInstances(database, **({} if at is None else {"clock": lambda: at}))
+        registry = SqliteInstances(database, clock=lambda: time.time() - ago)
         for number, name in enumerate(names):
             await registry.beat(process(name, port=9464 + number, pid=100 + number))
         database.close()
@@ -34,7 +35,7 @@ def test_where_nothing_has_run_there_is_nobody_to_ask(data: Path) -> None:
 
 def test_the_living_and_the_dead_are_listed(data: Path) -> None:
     register(data, "a:0")
-    register(data, "b:0", at=1_000.0)
+    register(data, "b:0", ago=1_000.0)
     header, alive, dead = printed("instances", "list", YYCHAT_DATA_DIR=str(data)).splitlines()
     assert header.split() == ["INSTANCE", "KIND", "STATE", "ADDRESS", "PID", "UP", "VERSION"]
     assert alive.split()[:5] == ["a:0", "serve", "alive", "127.0.0.1:9464", "100"]
@@ -43,7 +44,7 @@ def test_the_living_and_the_dead_are_listed(data: Path) -> None:
 
 def test_one_can_be_forgotten_or_all_the_dead(data: Path) -> None:
     register(data, "a:0", "a:1")
-    register(data, "b:0", "b:1", at=1_000.0)
+    register(data, "b:0", "b:1", ago=1_000.0)
     environment = {"YYCHAT_DATA_DIR": str(data)}
     assert printed("instances", "forget", "a:1", **environment) == "a:1\n"
     assert printed("instances", "forget", "--dead", **environment) == "b:0\nb:1\n"

@@ -125,7 +125,7 @@ def put(redis: RedisServer, of: Owner, stored: dict[str, float], dead: dict[str,
         link = RedisLink(redis.url, within=5.0)
         for name, at in sorted(stored.items(), key=lambda item: item[1]):
             said = turn(f"say {name}", name, at=at, id=name)
-            await RedisTurns(link).append(of, said, None, keep=100)
+            await RedisTurns(link).append(of, (said, None), keep=100)
         for name, at in dead.items():
             await buried(RedisOutbox(link), job(turn(f"say {name}", name, at=at, id=name), of))
         await link.close()

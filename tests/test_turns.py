@@ -36,7 +36,7 @@ class TestSqliteTurns(StorePromises):
             await outbox.put(job(about))
             await outbox.put(job(turn("my hat is crimson")))
             (claimed, *_) = await outbox.claim("worker", 1, 30.0)
-            await store.append(owner(), about, None, keep=5)
+            await store.append(owner(), (about, None), keep=5)
             await outbox.bury(claimed)
         assert b"crimson" in written(tmp_path)
         if how == "an owner":

@@ -11,7 +11,7 @@ import pytest
 
 from commands import command
 from running import Simulator
-from supervised import gone, supervised, until
+from supervised import children, gone, supervised, until
 from yychat.serving import listen
 from yychat.supervisor import Child, Kept, Supervisor
 
@@ -62,8 +62,8 @@ def test_without_an_upstream_they_share_one_simulator_which_is_kept_running(data
         os.kill(before, signal.SIGKILL)
         until(lambda: bool(simulators()) and before not in simulators())
         until(lambda: yychat.chat("hello").status_code == 200)
-        children = yychat.children()
-    assert all(map(gone, children))
+        started = yychat.children()
+    assert all(map(gone, started))
 
 
 def test_a_worker_that_is_killed_is_replaced_and_nobody_is_refused_meanwhile(
@@ -90,19 +90,19 @@ def test_a_stop_ends_everybody_in_order_and_leaves_nobody_registered(
 ) -> None:
     with supervised(data, 2, **environment) as yychat:
         until(lambda: len(yychat.registered()) == 2)
-        children = yychat.children()
+        started = yychat.children()
         yychat.process.send_signal(number)
         assert yychat.process.wait(30) == 0
-        assert all(map(gone, children))
+        assert all(map(gone, started))
         assert refused(yychat.url)
         assert yychat.registered() == {}
 
 
 def test_workers_do_not_outlive_a_supervisor_that_is_killed(data: Path) -> None:
     with supervised(data, 2) as yychat:
-        children = yychat.children()
+        started = yychat.children()
         yychat.kill()
-        until(lambda: all(map(gone, children)))
+        until(lambda: all(map(gone, started)))
         assert refused(yychat.url)
 
 
@@ -135,13 +135,12 @@ async def test_a_worker_that_hangs_at_the_end_is_killed(
     running = asyncio.create_task(supervisor.run(lambda _: greeted.set()))
     async with asyncio.timeout(30):
         await greeted.wait()
-    pid = os.getpid()
-    (worker,) = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[-1:]
-    os.kill(int(worker), signal.SIGSTOP)
-    os.kill(pid, signal.SIGTERM)
+    worker = children(os.getpid())[-1]
+    os.kill(worker, signal.SIGSTOP)
+    os.kill(os.getpid(), signal.SIGTERM)
     async with asyncio.timeout(30):
         assert await running is False
-    assert gone(int(worker))
+    assert gone(worker)
 
 
 class Mortal(Child):

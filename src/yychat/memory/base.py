@@ -60,8 +60,9 @@ class Memory(Protocol):
         """The memories of *owner* that bear on *query*; turns still in the outbox included."""
         ...
 
-    async def remember(self, owner: Owner, turn: Turn) -> None:
-        """Store *turn*; a turn with a known id changes nothing."""
+    async def remember(self, owner: Owner, *turns: Turn) -> None:
+        """Store *turns*, in this order; one with a known id changes nothing. Where this raises,
+        the first ones may be stored."""
         ...
 
     async def listing(self, owner: Owner, limit: int) -> list[Record]:

@@ -67,7 +67,11 @@ class Mem0Memory:
         records = (*fresh, *map(_record, facts))[:limit]
         return Recollection(records=records, degraded=degraded)
 
-    async def remember(self, owner: Owner, turn: Turn) -> None:
+    async def remember(self, owner: Owner, *turns: Turn) -> None:
+        for turn in turns:
+            await self._remember(owner, turn)
+
+    async def _remember(self, owner: Owner, turn: Turn) -> None:
         erased = await self._ledger.erased_at(owner)
         if turn.at <= erased:
             return

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from typing import Any, Literal, TypeVar
 
 import numpy as np
@@ -69,9 +69,9 @@ class NativeMemory:
         search = self._start(self._search(owner, query, limit, vector))
         return await asyncio.shield(search)
 
-    async def remember(self, owner: Owner, turn: Turn) -> None:
-        vectors = await self._vectors(turn)
-        await self._store.append(owner, turn, vectors, keep=self._keep)
+    async def remember(self, owner: Owner, *turns: Turn) -> None:
+        vectors = await self._vectors(turns)
+        await self._store.append(owner, *zip(turns, vectors, strict=True), keep=self._keep)
 
     async def listing(self, owner: Owner, limit: int) -> list[Record]:
         turns = await self._store.newest(owner, limit)
@@ -138,26 +138,18 @@ class NativeMemory:
         except (UpstreamError, TimeoutError):
             return None  # the lexical half answers alone
 
-    async def _vectors(self, turn: Turn) -> Vectors | None:
-        """The turn's vectors; None without an embedder, or while it is down: words are enough."""
-        texts = [text for _, text in _spoken(turn)]
+    async def _vectors(self, turns: Sequence[Turn]) -> Sequence[Vectors | None]:
+        """The turns' vectors; None without an embedder, or while it is down: words are enough."""
+        texts = [text for turn in turns for _, text in _spoken(turn)]
         if self._embedder is None or not texts:
-            return None
+            return [None] * len(turns)
         try:
             async with asyncio.timeout(self._store_within):
-                embedded = await self._embedder.embed(texts)
+                embedded = iter(await self._embedder.embed(texts))
         except (UpstreamError, TimeoutError) as error:
-            log.warning("a turn is stored without vectors: %s", str(error) or "no time left")
-            return None
-        raw = {
-            role: vector.astype(np.float16).tobytes()
-            for (role, _), vector in zip(_spoken(turn), embedded, strict=True)
-        }
-        return Vectors(
-            model=self._embedder.model,
-            user=raw.get("user", b""),
-            assistant=raw.get("assistant", b""),
-        )
+            log.warning("turns are stored without vectors: %s", str(error) or "no time left")
+            return [None] * len(turns)
+        return [_packed(self._embedder.model, turn, embedded) for turn in turns]
 
     def _start(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         task = asyncio.create_task(work)
@@ -296,6 +288,13 @@ class _Warm:
 def _spoken(turn: Turn) -> list[tuple[Speaker, str]]:
     both: list[tuple[Speaker, str]] = [("user", turn.user), ("assistant", turn.assistant)]
     return [(role, text) for role, text in both if text]
+
+
+def _packed(model: str, turn: Turn, embedded: Iterator[Vector]) -> Vectors | None:
+    raw = {role: next(embedded).astype(np.float16).tobytes() for role, _ in _spoken(turn)}
+    if not raw:
+        return None
+    return Vectors(model=model, user=raw.get("user", b""), assistant=raw.get("assistant", b""))
 
 
 def _weight(turn: Turn) -> int:

@@ -106,8 +106,9 @@ class Receiver(Protocol):
     """Where a worker takes jobs of one kind: a memory, or the outbox behind a spool. Raises
     ``YYChatError`` where it has to be tried again."""
 
-    async def remember(self, owner: Owner, turn: Turn) -> None:
-        """A turn with a known id changes nothing."""
+    async def remember(self, owner: Owner, *turns: Turn) -> None:
+        """In this order; a turn with a known id changes nothing. Where this raises, the first ones
+        may have arrived."""
         ...
 
 
@@ -197,6 +198,10 @@ class OutboxWorker:
         return len(jobs)
 
     async def _deliver_in_order(self, jobs: Sequence[Job]) -> list[Job]:
+        """All at once, which costs little more than one; where that fails, one by one to see
+        which it is."""
+        if len(jobs) > 1 and await self._delivered(*jobs) is None:
+            return list(jobs)
         delivered: list[Job] = []
         for position, job in enumerate(jobs):
             trouble = await self._delivered(job)
@@ -206,17 +211,19 @@ class OutboxWorker:
             delivered.append(job)
         return delivered
 
-    async def _delivered(self, job: Job) -> str | None:
-        """Give *job* to its memory; None, or what went wrong, without any text of the turn's."""
+    async def _delivered(self, job: Job, *more: Job) -> str | None:
+        """Give jobs of one owner to their memory; None, or what went wrong, without any text of
+        the turns'."""
         memory = self._memories.get(job.kind)
         if memory is None:
             return f"there is no memory called {job.kind} here"
         try:
-            await memory.remember(job.owner, job.turn)
+            await memory.remember(job.owner, job.turn, *(other.turn for other in more))
         except YYChatError as error:
             return error.message
         except Exception as error:  # noqa: BLE001 - a bug that one turn meets is not its neighbours'
-            log.error("a bug met job %s: %s", job.id, place_of(error))  # noqa: TRY400
+            if not more:
+                log.error("a bug met job %s: %s", job.id, place_of(error))  # noqa: TRY400
             return "a bug"
         return None
 

@@ -15,7 +15,7 @@ from ..redis_link import RedisLink
 from .base import Turn
 from .erasures_sqlite import tenant_of
 from .outbox import Backlog, Job, Outbox, OutboxDoor, OutboxWorker
-from .turns import Look, Vectors
+from .turns import Look, NewTurn
 from .turns_redis import RedisTurns
 from .turns_sqlite import SqliteTurns
 
@@ -92,8 +92,9 @@ class Resend:
     def __init__(self, kind: str, outbox: OutboxDoor) -> None:
         self._kind, self._outbox = kind, outbox
 
-    async def remember(self, owner: Owner, turn: Turn) -> None:
-        await self._outbox.put(Job(kind=self._kind, owner=owner, turn=turn))
+    async def remember(self, owner: Owner, *turns: Turn) -> None:
+        for turn in turns:
+            await self._outbox.put(Job(kind=self._kind, owner=owner, turn=turn))
 
 
 class SpooledTurns:
@@ -115,8 +116,8 @@ class SpooledTurns:
             return Look(epoch=epoch, turns=waiting, mark=mark, degraded=True)
         return Look(epoch=look.epoch, turns=[*look.turns, *waiting], mark=look.mark)
 
-    async def append(self, owner: Owner, turn: Turn, vectors: Vectors | None, *, keep: int) -> None:
-        await self._shared.append(owner, turn, vectors, keep=keep)
+    async def append(self, owner: Owner, *new: NewTurn, keep: int) -> None:
+        await self._shared.append(owner, *new, keep=keep)
 
     async def expire(self, before: float) -> int:
         return await self._shared.expire(before)

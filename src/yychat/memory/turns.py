@@ -17,6 +17,9 @@ class Vectors(msgspec.Struct, frozen=True):
     assistant: bytes
 
 
+NewTurn = tuple[Turn, Vectors | None]
+
+
 class StoredTurn(msgspec.Struct, frozen=True):
     """A turn and its place: ``seq`` grows in the order of storing; None while in the outbox."""
 
@@ -47,9 +50,10 @@ class TurnStore(Protocol):
         of both if the owner's epoch is not *epoch* any more."""
         ...
 
-    async def append(self, owner: Owner, turn: Turn, vectors: Vectors | None, *, keep: int) -> None:
-        """Store a turn once and keep about the owner's newest *keep*; a turn answered before the
-        last erasure of the owner or its tenant is dropped."""
+    async def append(self, owner: Owner, *new: NewTurn, keep: int) -> None:
+        """Store turns, each once and in this order, and keep about the owner's newest *keep*; a
+        turn answered before the last erasure of the owner or its tenant is dropped. Where this
+        raises, the first ones may be stored."""
         ...
 
     async def expire(self, before: float) -> int:

@@ -15,7 +15,7 @@ from ..redis_link import RedisLink
 from . import redis_layout as layout
 from .base import Turn
 from .outbox import Job
-from .turns import Look, StoredTurn, Vectors
+from .turns import Look, NewTurn, StoredTurn, Vectors
 
 log = logging.getLogger(__name__)
 
@@ -41,17 +41,18 @@ class RedisTurns:
         answer = await self._run(layout.LOOK, keys, [epoch, mark, after])
         return _look(answer)
 
-    async def append(self, owner: Owner, turn: Turn, vectors: Vectors | None, *, keep: int) -> None:
+    async def append(self, owner: Owner, *new: NewTurn, keep: int) -> None:
         keys = [layout.of_owner(what, owner.key) for what in ("meta", "turns", "order")]
         keys.append(layout.erased(layout.partition_of(owner.key)))
-        stored = msgspec.msgpack.encode(_Stored(turn, vectors))
-        arguments = [turn.id, stored, turn.at, keep, seed(), owner.tenant]
 
         async def both(redis: Any) -> None:
             pipeline = redis.pipeline(transaction=False)
             pipeline.sadd(layout.owners(owner.tenant), owner.key)
-            pipeline.eval(layout.APPEND, len(keys), *keys, *arguments)
-            if (await pipeline.execute())[-1] == -1:
+            for turn, vectors in new:
+                stored = msgspec.msgpack.encode(_Stored(turn, vectors))
+                arguments = [turn.id, stored, turn.at, keep, seed(), owner.tenant]
+                pipeline.eval(layout.APPEND, len(keys), *keys, *arguments)
+            if -1 in (await pipeline.execute())[1:]:
                 tell_dropped(owner)
 
         await self._link.ask(both, within=PATIENT)

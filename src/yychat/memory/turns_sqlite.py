@@ -13,7 +13,7 @@ from ..sqlite import Database
 from .base import Turn
 from .erasures_sqlite import EVERYBODY, drop_marks, epoch, mark, marks_tenant, stays_erased
 from .outbox_sqlite import pending_turns
-from .turns import Look, StoredTurn, Vectors
+from .turns import Look, NewTurn, StoredTurn, Vectors
 
 KIND = "native"
 TRIM_EVERY = 8  # turns, on average; an owner may exceed its bound by a few times as many
@@ -31,8 +31,12 @@ class SqliteTurns:
     async def look(self, owner: Owner, *, epoch: int, after: int, mark: int = 0) -> Look:
         return await self._database.read(lambda c: _look(c, owner, epoch, after, mark))
 
-    async def append(self, owner: Owner, turn: Turn, vectors: Vectors | None, *, keep: int) -> None:
-        await self._database.write(lambda c: _append(c, owner, turn, vectors, keep))
+    async def append(self, owner: Owner, *new: NewTurn, keep: int) -> None:
+        def work(connection: sqlite3.Connection) -> None:
+            for turn, vectors in new:
+                _append(connection, owner, turn, vectors, keep)
+
+        await self._database.write(work)
 
     async def expire(self, before: float) -> int:
         marked = self._clock() - MARKED

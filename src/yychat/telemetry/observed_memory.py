@@ -51,10 +51,10 @@ class ObservedMemory:
             if running is not None:
                 running.leave("recall_search")
 
-    async def remember(self, owner: Owner, turn: Turn) -> None:
+    async def remember(self, owner: Owner, *turns: Turn) -> None:
         told = self._told(semconv.UPSERT_MEMORY)
         async with span_of(self._tracer, semconv.UPSERT_MEMORY, told, kind=SpanKind.CLIENT):
-            await self._memory.remember(owner, turn)
+            await self._memory.remember(owner, *turns)
 
     async def listing(self, owner: Owner, limit: int) -> list[Record]:
         return await self._memory.listing(owner, limit)

@@ -3,7 +3,7 @@
 from opentelemetry.trace import SpanKind, Tracer
 
 from ..memory.base import Turn
-from ..memory.turns import Look, TurnStore, Vectors
+from ..memory.turns import Look, NewTurn, TurnStore
 from ..owner import Owner
 from . import semconv
 from .spans import span_of
@@ -19,9 +19,9 @@ class ObservedTurns:
         async with span_of(self._tracer, "look", self._told("look"), kind=SpanKind.CLIENT):
             return await self._store.look(owner, epoch=epoch, after=after, mark=mark)
 
-    async def append(self, owner: Owner, turn: Turn, vectors: Vectors | None, *, keep: int) -> None:
+    async def append(self, owner: Owner, *new: NewTurn, keep: int) -> None:
         async with span_of(self._tracer, "append", self._told("append"), kind=SpanKind.CLIENT):
-            await self._store.append(owner, turn, vectors, keep=keep)
+            await self._store.append(owner, *new, keep=keep)
 
     async def expire(self, before: float) -> int:
         return await self._store.expire(before)
