@@ -18,7 +18,7 @@ CONFIG = """
 global: {{scrape_interval: 1s, scrape_timeout: 1s}}
 scrape_configs:
   - job_name: discovered
-    http_sd_configs: {sources}
+    http_sd_configs: [{{url: {url}, refresh_interval: 1s}}]
 """
 
 
@@ -69,22 +69,25 @@ class Prometheus:
 
 
 @contextmanager
-def prometheus(folder: Path, *discovery: str) -> Iterator[Prometheus]:
-    """It scrapes every second what the URLs of *discovery* list."""
+def prometheus(folder: Path, discovery: str) -> Iterator[Prometheus]:
+    """It scrapes every second what the URL *discovery* lists. Only one: of a source that is gone
+    for good Prometheus keeps the last list, and with it whoever has left since."""
     assert shutil.which("prometheus"), (
         "these tests need Prometheus (Debian: apt-get install prometheus)"
     )
     folder.mkdir(parents=True)
-    sources = [{"url": url, "refresh_interval": "1s"} for url in discovery]
     config = folder / "prometheus.yml"
-    config.write_text(CONFIG.format(sources=json.dumps(sources)))
+    config.write_text(CONFIG.format(url=json.dumps(discovery)))
     port = free_ports(1)
-    process = subprocess.Popen(_command(folder, config, port), stdin=subprocess.DEVNULL)
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(
+            _command(folder, config, port), stdin=subprocess.DEVNULL, stderr=log
+        )
     running = Prometheus(f"http://127.0.0.1:{port}")
     try:
         ends = time.monotonic() + WITHIN
         while not running.ready():
-            assert process.poll() is None, "Prometheus ended"
+            assert process.poll() is None, (folder / "log").read_text()
             assert time.monotonic() < ends, "Prometheus does not answer"
             time.sleep(0.05)
         yield running

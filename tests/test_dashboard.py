@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
@@ -90,7 +91,7 @@ async def closed(client: ClientConnection) -> tuple[int, str]:
 async def test_one_picture_has_everything() -> None:
     recorder = Recorder()
     for _ in range(3):
-        recorder.put(record(recorder.now() - 1))
+        recorder.put(record(time.time() - 1))
     board = Dashboard(sources(recorder), instance="here:0")
     async with site(ROUTES, Keyring(KEYS), dashboard=board) as served:
         headers = {"authorization": f"Bearer {ADMIN}"}

@@ -68,10 +68,9 @@ def test_all_processes_are_found_and_one_that_dies_is_missed(
         "YYCHAT_OWNER_SECRET_FILE": str(tmp_path / "secret"),
     }
     (tmp_path / "secret").write_text("5" * 64)
-    lists = [f"http://127.0.0.1:{port + slot}/internal/sd" for slot in (0, 3)]
     with (
         supervised(tmp_path / "a", 2, **environment) as first,
-        prometheus(tmp_path / "prom", *lists) as prom,
+        prometheus(tmp_path / "prom", f"http://127.0.0.1:{port}/internal/sd") as prom,
     ):
         with supervised(tmp_path / "b", 2, **environment) as second:
             prom.until(lambda: list(prom.targets().values()) == ["up"] * 4)
@@ -91,7 +90,7 @@ def test_all_processes_are_found_and_one_that_dies_is_missed(
             assert printed("instances", "forget", lost, **environment).split() == [lost]
             prom.until(lambda: sorted(prom.targets()) == names)
 
-            victim = names[1]
+            victim = names[0]  # the very one that Prometheus asks who is there
             before = prom.value(f'process_start_time_seconds{{instance="{victim}"}}')
             assert before is not None
             os.kill(first.registered()[victim], signal.SIGKILL)

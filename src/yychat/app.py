@@ -35,7 +35,7 @@ from .memory.embedder import Embedder, UpstreamEmbedder
 from .memory.embedder_cached import CachedEmbedder, vectors
 from .memory.mem0_aim import Aims
 from .memory.native import NativeMemory
-from .memory.outbox import Outbox, OutboxDoor, OutboxWorker, Woken
+from .memory.outbox import Notice, Outbox, OutboxDoor, OutboxWorker, Woken
 from .memory.outbox_redis import RedisOutbox
 from .memory.outbox_sqlite import SqliteOutbox
 from .memory.secret_redis import one_secret
@@ -51,6 +51,7 @@ from .settings import Settings
 from .simulator.child import SimulatorChild
 from .sqlite import Database
 from .telemetry.exporting import otlp
+from .telemetry.readings import Readings
 from .telemetry.telemetry import Telemetry
 from .tools.base import Tool
 from .tools.builtin import TavilySearch, builtin_tools
@@ -241,7 +242,10 @@ async def _services(
     if link:
         keep(stack, partial(one_secret, link, base.owners, lifecycle.fail))
     caches = RedisCache(link) if link else None
-    embedder = base.telemetry.embedder(embedder_of(settings, upstreams, caches, stack))
+    readings = base.telemetry.readings
+    known = embedder_of(settings, upstreams, caches, stack, readings)
+    embedder = base.telemetry.embedder(known)
+    lists = model_lists(l2=caches)
     memory, outbox = _memory(settings, base, embedder, link, stack)
     mem0 = mem0_parts(
         settings, base.telemetry, base.database, link, aims, stack, worker=worker_name()
@@ -251,7 +255,7 @@ async def _services(
     if base.poster:
         stack.push_async_callback(base.poster.close)
     tools = base.telemetry.tools(base.tools, timeout=settings.tool_timeout)
-    models = ModelCatalogue(upstreams, settings.models, cache=model_lists(l2=caches))
+    models = ModelCatalogue(upstreams, settings.models, cache=lists)
     stack.push_async_callback(models.close)
     registered = base.telemetry.engines(
         register(
@@ -265,8 +269,20 @@ async def _services(
         )
     )
     rates = Rates(RedisBuckets(link) if link else None)
+    places = Inflight(settings.max_inflight, settings.max_inflight_per_tenant)
+    manager = await managed(settings, registered, base.database, link, stack)
+    readings.selection(lambda: manager.selection, list(manager.registered))
+    readings.inflight(places)
+    readings.redis(link)
+    readings.breakers(lambda: list(upstreams))
+    readings.cache("models", lists)
+    readings.outbox("native", outbox)
+    readings.outbox("mem0", mem0.outbox)
+    readings.spool(SqliteOutbox(base.database) if link else None)
+    if base.telemetry.on:
+        keep(stack, readings.run)
     return Services(
-        engines=await managed(settings, registered, base.database, link, stack),
+        engines=manager,
         upstreams=upstreams,
         models=models,
         personalities=base.personalities,
@@ -276,7 +292,7 @@ async def _services(
             model=settings.openai_model or ("simulated" if child else None),
             use_tools=settings.use_tools,
         ),
-        door=Door(Inflight(settings.max_inflight, settings.max_inflight_per_tenant), rates),
+        door=Door(places, rates),
         redis=link,
         request_timeout=settings.request_timeout,
         max_body=settings.max_body,
@@ -389,7 +405,11 @@ def load_personalities(settings: Settings) -> Personalities:
 
 
 def embedder_of(
-    settings: Settings, upstreams: Upstreams, caches: RedisCache | None, stack: AsyncExitStack
+    settings: Settings,
+    upstreams: Upstreams,
+    caches: RedisCache | None,
+    stack: AsyncExitStack,
+    readings: Readings | None = None,
 ) -> Embedder | None:
     """None with the simulator: its vectors know no more than the words do."""
     model = settings.embedding_model
@@ -397,6 +417,8 @@ def embedder_of(
         return None
     known = vectors(l2=caches, ttl=settings.redis_ttl)
     stack.push_async_callback(known.close)
+    if readings:
+        readings.cache("embedding", known)
     embedder = UpstreamEmbedder(model, lambda asked: upstreams.post("/embeddings", model, asked))
     return CachedEmbedder(embedder, known)
 
@@ -439,13 +461,15 @@ def _memory(
     if link is None:
         store = telemetry.turns(SqliteTurns(base.database), "sqlite")
         memory = native_memory(settings, store, embedder)
-        return memory, delivered(local, telemetry.memory(memory), stack)
+        watched = telemetry.memory(memory)
+        return memory, delivered(local, watched, stack, telemetry.delivered)
     shared = RedisOutbox(link, kind="native")
     spooled = SpooledOutbox(shared, local)
     turns = SpooledTurns(RedisTurns(link), SqliteTurns(base.database), lambda: spooled.behind)
     memory = native_memory(settings, telemetry.turns(turns, "redis"), embedder)
     if settings.workers_in_serve:
-        spooled.before(delivered(shared, telemetry.memory(memory), stack))
+        watched = telemetry.memory(memory)
+        spooled.before(delivered(shared, watched, stack, telemetry.delivered))
     resend = Resend(memory.name, shared)
     replayer = OutboxWorker(
         local,
@@ -462,9 +486,16 @@ def worker_name() -> str:
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
-def delivered(store: Outbox, memory: Memory, stack: AsyncExitStack) -> Woken:
+def delivered(
+    store: Outbox,
+    memory: Memory,
+    stack: AsyncExitStack,
+    notice: Notice = lambda _kind, _result: None,
+) -> Woken:
     """The door of *store*, with a worker behind it for as long as *stack*."""
-    worker = OutboxWorker(store, {memory.name: memory}, name=worker_name(), gather=GATHER)
+    worker = OutboxWorker(
+        store, {memory.name: memory}, name=worker_name(), gather=GATHER, notice=notice
+    )
     stack.push_async_callback(worker.flush, FLUSH_WITHIN)
     keep(stack, worker.run)
     return Woken(store, worker.wake)

@@ -1,9 +1,18 @@
-"""``yychat erase``: an operator's erasure, in the local file and in Redis where there is one."""
+"""``yychat erase``: an operator's erasure from every memory, in the local file, in Redis where there
+is one, and in mem0's store."""
 
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 
 from . import app
 from .errors import ConfigurationError, StoreError
+from .extracting import store_of
+from .memory.mem0_erasing import StoreAlone
+from .memory.mem0_erasing import erased as erased_in_mem0
+from .memory.mem0_erasing import erased_tenant as erased_tenant_in_mem0
+from .memory.mem0_ledger import Ledger, SqliteLedger
+from .memory.mem0_ledger_redis import RedisLedger, SpooledLedger
+from .memory.mem0_process import quieten
 from .memory.secret_redis import OTHER, another_secret
 from .memory.spool import SpooledTurns
 from .memory.turns import TurnStore
@@ -12,13 +21,17 @@ from .memory.turns_sqlite import SqliteTurns
 from .owner import Kind, Owner
 from .redis_link import RedisLink
 from .settings import Settings
+from .sqlite import Database
+
+Erasure = Callable[[], Awaitable[int]]
 
 
 async def erased(settings: Settings, tenant: str, whom: tuple[Kind, str] | None) -> int:
-    """Erase a conversation or a user, without *whom* a whole tenant; how many turns that were.
+    """Erase a conversation or a user, without *whom* a whole tenant, from all memories; how many
+    turns that were.
 
-    Raises ``StoreError`` or ``ConfigurationError``; a Redis that is away is noticed before
-    anything is erased.
+    Raises ``ConfigurationError``, and ``StoreError`` that names what could not be erased; the rest
+    is, all the same. A Redis that is away is noticed before anything is erased.
     """
     link = app.redis_link(settings)
     if link is None and not (settings.data_dir / "yychat.db").exists():
@@ -28,8 +41,38 @@ async def erased(settings: Settings, tenant: str, whom: tuple[Kind, str] | None)
             stack.push_async_callback(link.close)
             await _there(link)
         owner = await _owner(settings, link, tenant, whom) if whom else None
-        turns = _turns(settings, link, stack)
-        return await turns.erase(owner) if owner else await turns.erase_tenant(tenant)
+        app.make_data_dir(settings)
+        database = app.open_database(settings)
+        stack.callback(database.close)
+        turns, ledger = _turns(database, link), _ledger(database, link)
+        mem0 = StoreAlone(store_of(settings))
+        stack.push_async_callback(mem0.close)
+        quieten()
+
+        async def native() -> int:
+            return await turns.erase(owner) if owner else await turns.erase_tenant(tenant)
+
+        async def in_mem0() -> int:
+            if owner:
+                return await erased_in_mem0(ledger, mem0, owner)
+            return await erased_tenant_in_mem0(ledger, mem0, tenant)
+
+        return await _all({"chat_engine's memory": native, "mem0": in_mem0})
+
+
+async def _all(erasures: dict[str, Erasure]) -> int:
+    """Of how many turns the memories were. Raises ``StoreError`` unless all were erased."""
+    count, done, failed = 0, [], []
+    for name, erase in erasures.items():
+        try:
+            count += await erase()
+            done.append(name)
+        except StoreError as error:
+            failed.append(f"{name}: {error.message}")
+    if failed:
+        rest = f" Erased from {', '.join(done)}: {count} turns." if done else ""
+        raise StoreError(f"not erased from {'; '.join(failed)}.{rest} Erase again")
+    return count
 
 
 async def _there(link: RedisLink) -> None:
@@ -48,9 +91,11 @@ async def _owner(
     return owners.owner(tenant, *whom)
 
 
-def _turns(settings: Settings, link: RedisLink | None, stack: AsyncExitStack) -> TurnStore:
-    app.make_data_dir(settings)
-    database = app.open_database(settings)
-    stack.callback(database.close)
+def _turns(database: Database, link: RedisLink | None) -> TurnStore:
     local = SqliteTurns(database)
     return SpooledTurns(RedisTurns(link), local, lambda: True) if link else local
+
+
+def _ledger(database: Database, link: RedisLink | None) -> Ledger:
+    local = SqliteLedger(database)
+    return SpooledLedger(RedisLedger(link), local, lambda: True) if link else local

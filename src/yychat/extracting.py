@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from functools import partial
 
 from .background import keep
-from .engines.conversing import Probe
-from .errors import ConfigurationError
+from .engines.mem0_proxy import Condition
+from .errors import ConfigurationError, EngineUnavailable
 from .memory.base import Memory
 from .memory.mem0 import Mem0Memory, recalled_facts
 from .memory.mem0_aim import Aims
@@ -22,6 +22,7 @@ from .memory.spool import Resend, SpooledOutbox
 from .redis_link import RedisLink
 from .settings import Settings
 from .sqlite import Database
+from .telemetry.readings import Readings
 from .telemetry.telemetry import Telemetry
 
 BATCH = 8  # turns under way at once; each is a call of a model
@@ -31,11 +32,26 @@ NEVER = 10**9  # attempts: what waits for Redis is not given up
 
 @dataclass(frozen=True)
 class Mem0Parts:
-    """``probe`` raises ``YYChatError`` where mem0 is not well."""
-
     memory: Memory
     outbox: OutboxDoor
-    probe: Probe
+    probe: Condition
+
+
+@dataclass(frozen=True)
+class Mem0Condition:
+    """See ``Condition``."""
+
+    memory: Mem0Memory
+    store: Store
+    aims: Aims
+
+    def missing(self) -> str | None:
+        return self.store.missing() or self.aims.missing()
+
+    async def __call__(self) -> None:
+        if missing := self.missing():
+            raise EngineUnavailable(missing)
+        await self.memory.probe()
 
 
 def aims_of(settings: Settings, *, simulated: bool) -> Aims:
@@ -58,7 +74,11 @@ def store_of(settings: Settings) -> Store:
 
 
 def mem0_memory(
-    settings: Settings, aims: Aims, ledger: Ledger, stack: AsyncExitStack
+    settings: Settings,
+    aims: Aims,
+    ledger: Ledger,
+    stack: AsyncExitStack,
+    readings: Readings | None = None,
 ) -> Mem0Memory:
     store = store_of(settings)
     folder = settings.data_dir / "mem0"
@@ -69,6 +89,8 @@ def mem0_memory(
 
     # In this process only: what is erased would lie in a shared cache until its time is up.
     cache = recalled_facts(ttl=settings.redis_ttl)
+    if readings:
+        readings.cache("recall", cache)
     memory = Mem0Memory(LazyClient(connect, store.used), ledger, cache)
     stack.push_async_callback(memory.close)
     return memory
@@ -86,14 +108,14 @@ def mem0_parts(
 ) -> Mem0Parts:
     local, noted = SqliteOutbox(database, kind=KIND), SqliteLedger(database)
     if link is None:
-        memory = mem0_memory(settings, aims, noted, stack)
+        memory = mem0_memory(settings, aims, noted, stack, telemetry.readings)
         watched = telemetry.memory(memory)
         door = telemetry.outbox(delivered(local, watched, stack, worker))
-        return Mem0Parts(watched, door, memory.probe)
+        return Mem0Parts(watched, door, Mem0Condition(memory, store_of(settings), aims))
     shared = RedisOutbox(link, kind=KIND)
     spooled = SpooledOutbox(shared, local)
     ledger = SpooledLedger(RedisLedger(link), noted, lambda: spooled.behind)
-    memory = mem0_memory(settings, aims, ledger, stack)
+    memory = mem0_memory(settings, aims, ledger, stack, telemetry.readings)
     watched = telemetry.memory(memory)
     if settings.workers_in_serve:
         spooled.before(delivered(shared, watched, stack, worker))
@@ -105,7 +127,8 @@ def mem0_parts(
         longest_pause=1.0,
     )
     keep(stack, partial(spooled.replay, replayer, link))
-    return Mem0Parts(watched, telemetry.outbox(spooled), memory.probe)
+    condition = Mem0Condition(memory, store_of(settings), aims)
+    return Mem0Parts(watched, telemetry.outbox(spooled), condition)
 
 
 def delivered(store: Outbox, memory: Memory, stack: AsyncExitStack, name: str) -> Woken:

@@ -77,6 +77,13 @@ MIGRATIONS: Sequence[str] = (
         PRIMARY KEY (place, revision)
     ) WITHOUT ROWID;
     """,
+    # Counts the changes of what mem0 has of an owner. It was made when first needed, once.
+    """
+    CREATE TABLE IF NOT EXISTS mem0_generations (
+        owner      TEXT PRIMARY KEY,
+        generation INTEGER NOT NULL
+    ) WITHOUT ROWID;
+    """,
 )
 
 

@@ -17,6 +17,7 @@ log = logging.getLogger(__name__)
 
 FRESH = 5.0  # seconds that a finding counts
 LONGEST = 30.0  # seconds; an engine may have to import what it stands on
+PATIENCE = 14.0  # seconds in which a check that has not ended says nothing against its engine
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -35,10 +36,12 @@ class Checkup:
         self._engine, self._fresh, self._clock = engine, fresh, clock
         self._running: asyncio.Task[Finding] | None = None
         self._last: Finding | None = None
+        self._begun = 0.0
 
     async def finding(self, within: float) -> Finding:
         """The engine's health, after at most *within* seconds; a check that takes longer goes on
-        for the next who asks."""
+        for the next who asks. Until then the engine is as it was before, at first well: what it
+        imports takes seconds. Who has to know for certain waits for longer than ``PATIENCE``."""
         if self._last and 0 <= self._clock() - self._last.at < self._fresh:
             return self._last
         if self._running is None:
@@ -46,10 +49,9 @@ class Checkup:
             apart = contextvars.Context()
             self._running = asyncio.create_task(self._check(), context=apart)
             self._running.add_done_callback(self._checked)
+            self._begun = time.monotonic()
         done, _ = await asyncio.wait([self._running], timeout=within)
-        if not done:
-            return self._ill(f"its check takes longer than {within:g} s")
-        return done.pop().result()
+        return done.pop().result() if done else self._late(within)
 
     async def close(self) -> None:
         if self._running:
@@ -73,6 +75,12 @@ class Checkup:
             log.error("a bug in %s: %s", self._engine.name, place_of(error))  # noqa: TRY400
             return self._ill("its check failed")
         return Finding(health, self._clock())
+
+    def _late(self, within: float) -> Finding:
+        was_well = self._last is None or self._last.health.healthy
+        in_time = time.monotonic() - self._begun < PATIENCE
+        told = {"engine": f"its check takes longer than {within:g} s"}
+        return Finding(Health(was_well and in_time, told), self._clock())
 
     def _ill(self, why: str) -> Finding:
         return Finding(Health(healthy=False, dependencies={"engine": why}), self._clock())

@@ -13,7 +13,8 @@ class Turn(msgspec.Struct, frozen=True):
     """One remembered exchange.
 
     ``id`` is its outbox job's id, so that storing it twice is storing it once. ``at`` is Unix time
-    in seconds. ``user`` or ``assistant`` is empty where the save mode leaves it out.
+    in seconds. ``user`` or ``assistant`` is empty where the save mode leaves it out. ``trace`` is
+    the ``traceparent`` of the request that it comes from, where requests are traced.
     """
 
     id: str
@@ -21,6 +22,7 @@ class Turn(msgspec.Struct, frozen=True):
     user: str
     assistant: str
     engine: str
+    trace: str = ""
 
 
 class Record(msgspec.Struct, frozen=True):

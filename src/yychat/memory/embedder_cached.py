@@ -31,7 +31,7 @@ class CachedEmbedder:
     """
 
     def __init__(self, embedder: Embedder, cache: Cached[Vector]) -> None:
-        self._embedder, self._cache = embedder, cache
+        self._embedder, self.cache = embedder, cache
 
     @property
     def model(self) -> str:
@@ -45,7 +45,7 @@ class CachedEmbedder:
         async def load() -> Vector:
             return (await self._embedder.embed([text]))[0]
 
-        return [await self._cache.get((self.model, text), load)]
+        return [await self.cache.get((self.model, text), load)]
 
 
 def _normalised(text: str) -> str:

@@ -13,6 +13,7 @@ from ..errors import StoreError
 from ..owner import Owner
 from .base import Recollection, Record, Turn
 from .mem0_client import Fact, Mem0Client
+from .mem0_erasing import erased, erased_tenant
 from .mem0_ledger import KIND, Ledger
 
 ENGINE = "mem0_proxy"
@@ -72,11 +73,11 @@ class Mem0Memory:
             await self._remember(owner, turn)
 
     async def _remember(self, owner: Owner, turn: Turn) -> None:
-        erased = await self._ledger.erased_at(owner)
-        if turn.at <= erased:
+        since = await self._ledger.erased_at(owner)
+        if turn.at <= since:
             return
         if not await self._client.has(owner.key, turn.id):
-            await self._client.add(owner.key, owner.tenant, turn, since=erased)
+            await self._client.add(owner.key, owner.tenant, turn, since=since)
         if turn.at <= await self._ledger.erased_at(owner):  # while mem0 was at it
             await self._client.delete(owner.key, turn.id)
         await self._ledger.changed(owner)
@@ -89,16 +90,11 @@ class Mem0Memory:
         return sorted(records, key=lambda record: record.at, reverse=True)[:limit]
 
     async def erase(self, owner: Owner) -> int:
-        # The mark first: what is being extracted meanwhile sees it, and is deleted again.
-        waiting = await self._ledger.erase(owner)
-        try:
-            return waiting + await self._client.delete(owner.key)
-        finally:
-            await self._ledger.changed(owner)
+        return await erased(self._ledger, self._client, owner)
 
     async def erase_tenant(self, tenant: str) -> int:
-        """The same for everybody of *tenant*: an operator's erasure."""
-        return await self._ledger.erase_tenant(tenant) + await self._client.delete_tenant(tenant)
+        """The same for everybody of *tenant*."""
+        return await erased_tenant(self._ledger, self._client, tenant)
 
     async def probe(self) -> None:
         """Raises ``StoreError`` where mem0 could not be used; makes it ready where it is not."""

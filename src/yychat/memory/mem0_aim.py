@@ -7,6 +7,9 @@ import msgspec
 
 from ..errors import StoreError
 
+MODEL = "MEM0_MODEL or OPENAI_MODEL"
+EMBEDDER = "MEM0_EMBEDDING_MODEL or YYCHAT_EMBEDDING_MODEL"
+
 
 class Provider(Protocol):
     """An upstream as it is configured."""
@@ -48,11 +51,19 @@ class Aims:
         """From now on these, in order of preference."""
         self._providers = providers
 
+    def missing(self) -> str | None:
+        """The settings without which mem0 never has its models; what upstreams have is not asked
+        for."""
+        for name, settings in ((self._model, MODEL), (self._embedder, EMBEDDER)):
+            if name is None:
+                return f"mem0 needs {settings}"
+        return None
+
     def __call__(self) -> Aim:
         """Raises ``StoreError`` that names what is missing."""
         return Aim(
-            self._found(self._model, "MEM0_MODEL or OPENAI_MODEL"),
-            self._found(self._embedder, "MEM0_EMBEDDING_MODEL or YYCHAT_EMBEDDING_MODEL"),
+            self._found(self._model, MODEL),
+            self._found(self._embedder, EMBEDDER),
         )
 
     def _found(self, asked: str | None, settings: str) -> Model:

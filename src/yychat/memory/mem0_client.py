@@ -44,11 +44,12 @@ class Mem0Client(Protocol):
         ...
 
     async def delete(self, owner: str, job: str | None = None) -> int:
-        """Forget the facts of one turn, or all, and what they were extracted from; how many."""
+        """Forget the facts of one turn, or all, and what they were extracted from; of how many
+        turns they were."""
         ...
 
     async def delete_tenant(self, tenant: str) -> int:
-        """Forget all facts of all owners of a tenant; how many."""
+        """Forget all facts of all owners of a tenant; of how many turns they were."""
         ...
 
     async def probe(self) -> None:

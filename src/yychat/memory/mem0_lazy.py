@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 
 from ..errors import StoreError
 from .base import Turn
@@ -10,13 +11,14 @@ from .mem0_client import Fact, Mem0Client
 
 AGAIN = 5.0  # seconds in which a failure stands, before it is tried again
 CLOSE_WITHIN = 5.0  # seconds
-PROBE_WITHIN = 10.0  # seconds; importing mem0 and its store takes about four
+MADE_WITHIN = 25.0  # seconds; importing mem0 and its store takes four, on a busy machine twelve
+PROBE_WITHIN = 4.5  # seconds, once it is made
 
 
 class LazyClient:
     """See ``Mem0Client``. *connect* is run once, however many ask; who stops waiting for it does
     not stop it. While *used* says that nothing was ever stored, nothing is made to find it: where
-    nobody wants mem0, listing and erasing go without."""
+    nobody wants mem0, or it cannot be made, listing and erasing go without."""
 
     def __init__(
         self,
@@ -28,10 +30,10 @@ class LazyClient:
         self._failed_at = 0.0
 
     async def search(self, owner: str, query: str, limit: int) -> Sequence[Fact]:
-        return await (await self._client()).search(owner, query, limit) if self._any() else ()
+        return await (await self._client()).search(owner, query, limit) if self._used() else ()
 
     async def listing(self, owner: str) -> Sequence[Fact]:
-        return await (await self._client()).listing(owner) if self._any() else ()
+        return await (await self._client()).listing(owner) if self._used() else ()
 
     async def add(self, owner: str, tenant: str, turn: Turn, *, since: float) -> None:
         await (await self._client()).add(owner, tenant, turn, since=since)
@@ -40,19 +42,16 @@ class LazyClient:
         return await (await self._client()).has(owner, job)
 
     async def delete(self, owner: str, job: str | None = None) -> int:
-        return await (await self._client()).delete(owner, job) if self._any() else 0
+        return await (await self._client()).delete(owner, job) if self._used() else 0
 
     async def delete_tenant(self, tenant: str) -> int:
-        return await (await self._client()).delete_tenant(tenant) if self._any() else 0
+        return await (await self._client()).delete_tenant(tenant) if self._used() else 0
 
     async def probe(self) -> None:
-        try:
-            async with asyncio.timeout(PROBE_WITHIN):
-                await (await self._client()).probe()
-        except TimeoutError as error:
-            made = self._making is not None and self._making.done()
-            what = "did not answer in time" if made else "is still being made ready"
-            raise StoreError(f"mem0 {what}") from error
+        async with _within(MADE_WITHIN, "is still being made ready"):
+            client = await self._client()
+        async with _within(PROBE_WITHIN, "did not answer in time"):
+            await client.probe()
 
     async def close(self) -> None:
         """Waits a little for a client in the making: its thread cannot be stopped."""
@@ -62,9 +61,6 @@ class LazyClient:
         self._making.cancel()
         if done and self._making.exception() is None:
             await self._making.result().close()
-
-    def _any(self) -> bool:
-        return self._making is not None or self._used()
 
     async def _client(self) -> Mem0Client:
         if self._making is None or self._may_try_again(self._making):
@@ -84,6 +80,15 @@ class LazyClient:
     def _may_try_again(self, made: "asyncio.Task[Mem0Client]") -> bool:
         failed = made.done() and made.exception() is not None
         return failed and time.monotonic() - self._failed_at >= AGAIN
+
+
+@asynccontextmanager
+async def _within(seconds: float, late: str) -> AsyncIterator[None]:
+    try:
+        async with asyncio.timeout(seconds):
+            yield
+    except TimeoutError as error:
+        raise StoreError(f"mem0 {late}") from error
 
 
 def _seen(made: "asyncio.Task[Mem0Client]") -> None:

@@ -14,13 +14,6 @@ from .erasures_sqlite import mark, marks_tenant
 from .outbox_sqlite import pending_turns
 
 KIND = "mem0"
-# Counts the changes of what mem0 has of an owner.
-TABLE = """
-CREATE TABLE IF NOT EXISTS mem0_generations (
-    owner      TEXT PRIMARY KEY,
-    generation INTEGER NOT NULL
-) WITHOUT ROWID
-"""
 
 
 class Standing(msgspec.Struct, frozen=True):
@@ -64,17 +57,14 @@ class SqliteLedger:
 
     def __init__(self, database: Database, clock: Callable[[], float] = time.time) -> None:
         self._database, self._clock = database, clock
-        self._ready = False
 
     async def look(self, owner: Owner) -> Standing:
-        await self._prepare()
         return await self._database.read(lambda c: _look(c, owner))
 
     async def erased_at(self, owner: Owner) -> float:
         return await self._database.read(lambda c: _erased_at(c, owner))
 
     async def changed(self, owner: Owner) -> None:
-        await self._prepare()
         await self._database.write(
             lambda c: c.execute(
                 "INSERT INTO mem0_generations (owner, generation) VALUES (?, 1)"
@@ -99,11 +89,6 @@ class SqliteLedger:
             ).rowcount
 
         return await self._database.write(work, scrub=True)
-
-    async def _prepare(self) -> None:
-        if not self._ready:
-            await self._database.write(lambda c: c.execute(TABLE))
-            self._ready = True
 
 
 def _look(connection: sqlite3.Connection, owner: Owner) -> Standing:

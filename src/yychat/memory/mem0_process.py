@@ -25,6 +25,7 @@ from .mem0_threads import Threads
 
 CONNECT = 5.0  # seconds to reach a model
 EMBED = 10.0  # seconds for an embedding
+PROBE = 4.0  # seconds for the embedding that shows whether mem0 is well; asked once
 PROBED = "How many dimensions has a vector?"
 NOBODY = f"c{0:032x}"
 LONGEST_ANSWER = 4_000  # tokens of an extraction; a long turn's would be cut off at mem0's 2,000
@@ -189,7 +190,8 @@ class InProcessMem0:
 
     def _embedded_dimensions(self) -> int:
         aim, _, client = self._models()
-        answer = client.embeddings.create(
+        hasty = _as_configured(client.with_options(timeout=PROBE, max_retries=0))
+        answer = hasty.embeddings.create(
             input=[PROBED], model=aim.embedder.name, encoding_format="float"
         )
         return len(answer.data[0].embedding)
@@ -250,7 +252,11 @@ def _clients(aim: Aim, timeout: float) -> tuple[Any, Any]:
         api_key=aim.embedder.api_key,
         timeout=openai.Timeout(EMBED, connect=CONNECT),
     )
-    for client in (model, embedder):  # read from OPENAI_* variables, whoever the upstream is
-        client.organization = client.project = None
-        client._custom_headers = {}
-    return model, embedder
+    return _as_configured(model), _as_configured(embedder)
+
+
+def _as_configured(client: Any) -> Any:
+    """Without what it read from OPENAI_* variables: they may be meant for another upstream."""
+    client.organization = client.project = None
+    client._custom_headers = {}
+    return client

@@ -7,8 +7,10 @@ nothing of an owner among many others, and chroma's log keeps what was deleted.
 import importlib
 import sqlite3
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
+from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -19,6 +21,8 @@ ENTITIES = f"{NAME}_entities"  # mem0 makes it where it finds spaCy
 LOCK = 0x79796368  # of those who make the tables: CREATE EXTENSION is not safe against itself
 WITHIN = 3.0  # seconds to reach PostgreSQL
 STATEMENT = "10s"
+# A host that is gone is noticed within seconds, not hours; what is only slow is waited for.
+KEEPALIVE = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3}
 BUSY = 5.0  # seconds to wait for chroma
 
 Where = Mapping[str, str]
@@ -29,6 +33,10 @@ class Store(Protocol):
     its extra is not installed. Values of a *where* are compared as they are: ``*`` is a star."""
 
     threshold: float
+
+    def missing(self) -> str | None:
+        """What has to be installed, if anything is missing; from any thread, at once."""
+        ...
 
     def used(self) -> bool:
         """Whether anything may ever have been stored; from any thread, at once."""
@@ -47,7 +55,8 @@ class Store(Protocol):
         ...
 
     def delete(self, where: Where) -> int:
-        """Delete what has all these values, from the disk as well; how many memories."""
+        """Delete what has all these values, from the disk as well; how many turns it was
+        extracted from."""
         ...
 
     def close(self) -> None: ...
@@ -64,6 +73,9 @@ class ChromaStore:
         self._client: Any = None
         self._deleting = threading.Lock()
         self._stale: list[str] = []  # what was deleted and may still be in the file
+
+    def missing(self) -> str | None:
+        return _missing("chromadb", extra="mem0-local")
 
     def used(self) -> bool:
         return self._file.exists()
@@ -95,20 +107,21 @@ class ChromaStore:
         clauses = [{key: {"$eq": value}} for key, value in where.items()]
         condition = clauses[0] if len(clauses) == 1 else {"$and": clauses}
         with self._deleting:
-            deleted = [self._delete_in(name, condition) for name in (NAME, ENTITIES)]
+            turns, _ = (self._delete_in(name, condition) for name in (NAME, ENTITIES))
             self._scrub()
-        return deleted[0]
+        return len(turns)
 
     def close(self) -> None:
         self._client = None
 
-    def _delete_in(self, name: str, condition: Mapping[str, Any]) -> int:
+    def _delete_in(self, name: str, condition: Mapping[str, Any]) -> set[Any]:
+        """The turns that this was of."""
         collection = self._collection(name)
-        found: list[str] = collection.get(where=condition, include=[])["ids"]
-        if found:
-            self._stale += found
+        found = collection.get(where=condition, include=["metadatas"])
+        if found["ids"]:
+            self._stale += found["ids"]
             collection.delete(where=condition)
-        return len(found)
+        return {row.get("job") for row in found["metadatas"]}
 
     def _collection(self, name: str) -> Any:
         return self._client.get_collection(name, embedding_function=None)
@@ -136,6 +149,9 @@ class PgvectorStore:
         self._url, self._connections = url, connections
         self._pool: Any = None
 
+    def missing(self) -> str | None:
+        return _missing("psycopg", "psycopg_pool", extra="mem0-pgvector")
+
     def used(self) -> bool:
         return True  # by another instance, for all we know
 
@@ -153,7 +169,7 @@ class PgvectorStore:
             configure=_configure,
             check=psycopg_pool.ConnectionPool.check_connection,
             # A prepared statement's generic plan would not use the index by owner.
-            kwargs={"connect_timeout": round(WITHIN), "prepare_threshold": None},
+            kwargs={"connect_timeout": round(WITHIN), "prepare_threshold": None, **KEEPALIVE},
         )
         pool.open(wait=True, timeout=WITHIN)
         config = {
@@ -187,10 +203,12 @@ class PgvectorStore:
         condition = " AND ".join(f"payload ->> '{key}' = %s" for key in where)
         values = tuple(where.values())
         with self._pool.connection() as connection:
-            if connection.execute("SELECT to_regclass(%s)", (ENTITIES,)).fetchone()[0]:
-                connection.execute(f"DELETE FROM {ENTITIES} WHERE {condition}", values)
-            deleted = connection.execute(f"DELETE FROM {NAME} WHERE {condition}", values)
-            return int(deleted.rowcount)
+            turns: set[Any] = set()
+            for table in (ENTITIES, NAME):
+                if connection.execute("SELECT to_regclass(%s)", (table,)).fetchone()[0]:
+                    gone = f"DELETE FROM {table} WHERE {condition} RETURNING payload ->> 'job'"
+                    turns = {row[0] for row in connection.execute(gone, values)}
+            return len(turns)
 
     def close(self) -> None:
         pool, self._pool = self._pool, None
@@ -203,11 +221,18 @@ def _configure(connection: Any) -> None:
     connection.commit()
 
 
+@cache
+def _missing(*modules: str, extra: str) -> str | None:
+    found: Sequence[object] = [find_spec(module) for module in modules]
+    return None if all(found) else _told(extra)
+
+
 def _imported(module: str, extra: str) -> Any:
     try:
         return importlib.import_module(module)
     except ImportError as error:
-        raise StoreError(
-            f'mem0 has no store: install it with pip install "yychat[{extra}]"',
-            code="extra_missing",
-        ) from error
+        raise StoreError(_told(extra), code="extra_missing") from error
+
+
+def _told(extra: str) -> str:
+    return f'mem0 has no store: install it with pip install "yychat[{extra}]"'

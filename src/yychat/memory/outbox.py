@@ -9,7 +9,7 @@ import logging
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Protocol
+from typing import Literal, Protocol
 
 import msgspec
 from msgspec.structs import replace
@@ -112,6 +112,10 @@ class Receiver(Protocol):
         ...
 
 
+Notice = Callable[[str, Literal["done", "retried", "dead"]], None]
+"""Told the kind of every job, and what its delivery came to."""
+
+
 class Woken:
     """An outbox that tells its worker of every put, so that it need not wait for a poll."""
 
@@ -131,6 +135,7 @@ class OutboxWorker:
 
     Once woken it lets jobs gather for *gather* seconds: a batch costs little more than one.
     Failures are retried with jittered, growing pauses; after *attempts* of them a job is buried.
+    *notice* is told of each.
     """
 
     def __init__(
@@ -145,10 +150,12 @@ class OutboxWorker:
         gather: float = 0.0,
         longest_pause: float = 60.0,
         batch: int = 64,
+        notice: Notice = lambda _kind, _result: None,
     ) -> None:
         self._outbox, self._memories, self._name = outbox, memories, name
         self._attempts, self._lease, self._poll, self._batch = attempts, lease, poll, batch
         self._gather, self._longest_pause = gather, longest_pause
+        self._notice = notice
         self._wake = asyncio.Event()
 
     def wake(self) -> None:
@@ -195,6 +202,8 @@ class OutboxWorker:
         except YYChatError as error:  # the next claim gives them again
             log.warning("delivered jobs were not acknowledged: %s", error)
             return 0
+        for job in delivered:
+            self._notice(job.kind, "done")
         return len(jobs)
 
     async def _deliver_in_order(self, jobs: Sequence[Job]) -> list[Job]:
@@ -238,9 +247,11 @@ class OutboxWorker:
         if failed.attempts >= self._attempts:
             log.error("job %s is now a dead letter: %s", failed.id, trouble)
             await self._outbox.bury(failed)
+            self._notice(failed.kind, "dead")
             pause = 0.0
         else:
             await self._outbox.retry([failed], pause)
+            self._notice(failed.kind, "retried")
         await self._outbox.retry([replace(j, attempts=j.attempts - 1) for j in untried], pause)
 
     async def _rest(self) -> None:

@@ -7,7 +7,8 @@ Redis Cluster. Only cache keys carry a TTL: no eviction policy that spares the o
     yychat:v1:{pNN}:states          hash    due, by, until, attempts of those jobs
     yychat:v1:{pNN}:dead            hash    job id -> job that was given up
     yychat:v1:{pNN}:erased          hash    tenant -> when everything of it was erased
-    yychat:v1:{pNN}:meta:OWNER      hash    epoch, gen, seq, erased_at
+    yychat:v1:{pNN}:meta:OWNER      hash    epoch, gen, seq, erased_at; mem0: counts the changes
+                                            of what mem0 has of the owner
     yychat:v1:{pNN}:turns:OWNER     hash    turn id -> stored turn
     yychat:v1:{pNN}:order:OWNER     zset    turn id by seq
     yychat:v1:{pNN}:pending:OWNER   hash    job id -> turn on its way to the native memory, empty
@@ -15,6 +16,9 @@ Redis Cluster. Only cache keys carry a TTL: no eviction policy that spares the o
     yychat:v1:owners:TENANT         set     owner keys, for erasing a tenant
     yychat:v1:active                set     partitions that may have jobs
     yychat:v1:secret                string  fingerprint of the owner secret that all share
+
+Jobs for mem0 lie under :mem0:outbox, :mem0:states, :mem0:dead, :mem0:pending:OWNER beside them, and
+their partitions in active:mem0; see outbox_redis.py.
 """
 
 import zlib

@@ -44,10 +44,10 @@ class Record(msgspec.Struct, frozen=True, gc=False):
 
 def record_of(span: ReadableSpan) -> Record | None:
     """None for a span that is not a chat request's."""
-    found: Attributes = span.attributes or {}
     context = span.context
-    if context is None or semconv.OUTCOME not in found:
+    if context is None or semconv.OUTCOME not in (span.attributes or ()):
         return None
+    found: Attributes = dict(span.attributes or {})  # the span's own takes a lock for each look
     took = max(0.0, ((span.end_time or 0) - (span.start_time or 0)) / 1e9)
     return Record(
         id=f"{context.span_id:016x}",

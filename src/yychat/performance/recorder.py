@@ -13,6 +13,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from ..errors import StoreError
 from .record import Record, record_of
 from .ring import Ring
+from .statistics import Statistics, statistics
 from .store import RecordStore, Seen, newest_first
 
 Scope = Literal["all", "this"]
@@ -22,6 +23,7 @@ BATCH = 200
 WAITING = 2_000  # records that may wait for Redis; more push the oldest out
 LEARN_EVERY = 5.0  # seconds until others' erasures are known here as well
 CLOSE_WITHIN = 1.0  # seconds
+SHORTEST = 0.001  # seconds that rates are counted over at least
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -52,7 +54,7 @@ class Recorder:
         self._shared, self._dropped, self._clock = shared, dropped, clock
         self._ring = ring or Ring(clock=clock)
         self._waiting: deque[Record] = deque()
-        self._sending = asyncio.Lock()
+        self._sending, self._counting = asyncio.Lock(), asyncio.Lock()
 
     def ended(self, span: ReadableSpan) -> None:
         """A server span has ended. Never waits; costs some microseconds."""
@@ -98,9 +100,6 @@ class Recorder:
         if self._waiting:
             self._dropped(len(self._waiting))
 
-    def now(self) -> float:
-        return self._clock()
-
     async def newest(self, count: int, tenant: str | None = None) -> Found:
         found, instances = await self._newest(count, tenant)
         return Found(found, found[-1].at if found else 0.0, self._clock(), instances)
@@ -115,6 +114,17 @@ class Recorder:
                 return Found(records, window.begins, until, "all")
         window = await self._ring.since(at, tenant)
         return Found(window.records, window.begins, until, "this")
+
+    async def statistics(
+        self, window: float, tenant: str | None = None
+    ) -> tuple[Statistics, Scope]:
+        """Of the last *window* seconds, and of whose requests."""
+        async with self._counting:  # one at a time: ten thousand records are some work
+            found = await self.since(self._clock() - window, tenant)
+            covered = min(window, max(SHORTEST, found.until - found.begins))
+            # In a thread: answers go on meanwhile.
+            counted = await asyncio.to_thread(statistics, found.records, window, covered)
+            return counted, found.instances
 
     async def erase(self, tenant: str | None = None) -> int:
         """Forget everything, or what belongs to *tenant*; how many records that were. Raises

@@ -6,14 +6,16 @@ So each one is a duration that some request really had: of one request all are t
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from .record import Record
 
 ALL = "all"
+Column = NDArray[np.float64]
 
 
 class Durations(msgspec.Struct, frozen=True):
@@ -63,33 +65,68 @@ class Statistics(msgspec.Struct, frozen=True, kw_only=True):
 
 def statistics(records: Sequence[Record], window: float, covered: float) -> Statistics:
     """Of *records*, which ended in the last *covered* seconds; *window* were asked for."""
+    everything = _Requests(records)
+    engines = sorted({record.engine for record in records})
     return Statistics(
         window_seconds=window,
         covered_seconds=covered,
-        overall=_group(records, covered),
-        engines={
-            engine: _group([r for r in records if r.engine == engine], covered)
-            for engine in sorted({record.engine for record in records})
-        },
-        whole=_group([r for r in records if not r.stream], covered),
-        streamed=_group([r for r in records if r.stream], covered),
+        overall=_group(everything, covered),
+        engines={engine: _group(everything.of(engine), covered) for engine in engines},
+        whole=_group(everything.those(lambda r: not r.stream), covered),
+        streamed=_group(everything.those(lambda r: r.stream), covered),
     )
 
 
 def durations_of(seconds: Iterable[float]) -> Durations | None:
     """None where there are none."""
-    values = np.sort(np.fromiter(seconds, dtype=np.float64))
+    return _durations(_column(seconds))
+
+
+class _Requests:
+    """Records with their durations and stages as columns: what is looked at from several sides is
+    read once. A stage that a request did not come to is not a number."""
+
+    def __init__(
+        self,
+        records: Sequence[Record],
+        seconds: Column | None = None,
+        stages: Mapping[str, Column] | None = None,
+    ) -> None:
+        self.records = records
+        self.seconds = _column(r.duration_seconds for r in records) if seconds is None else seconds
+        self.stages = _stages(records) if stages is None else stages
+
+    def of(self, engine: str) -> "_Requests":
+        return self.those(lambda record: record.engine == engine)
+
+    def those(self, meant: Callable[[Record], bool]) -> "_Requests":
+        mask = np.fromiter(map(meant, self.records), dtype=np.bool_, count=len(self.records))
+        chosen = [r for r, is_meant in zip(self.records, mask, strict=True) if is_meant]
+        stages = {stage: column[mask] for stage, column in self.stages.items()}
+        return _Requests(chosen, self.seconds[mask], stages)
+
+
+def _stages(records: Sequence[Record]) -> dict[str, Column]:
+    names = {stage: None for record in records for stage in record.stages}
+    return {name: _column(r.stages.get(name, np.nan) for r in records) for name in names}
+
+
+def _column(values: Iterable[float]) -> Column:
+    return np.fromiter(values, dtype=np.float64)
+
+
+def _durations(values: Column) -> Durations | None:
     if not values.size:
         return None
-    total = float(values.sum())
+    ranked, total = np.sort(values), float(values.sum())
     return Durations(
-        count=values.size,
+        count=ranked.size,
         duration_total_seconds=total,
-        duration_mean_seconds=total / values.size,
-        duration_p50_seconds=float(values[_rank(50, values.size)]),
-        duration_p95_seconds=float(values[_rank(95, values.size)]),
-        duration_p99_seconds=float(values[_rank(99, values.size)]),
-        duration_max_seconds=float(values[-1]),
+        duration_mean_seconds=total / ranked.size,
+        duration_p50_seconds=float(ranked[_rank(50, ranked.size)]),
+        duration_p95_seconds=float(ranked[_rank(95, ranked.size)]),
+        duration_p99_seconds=float(ranked[_rank(99, ranked.size)]),
+        duration_max_seconds=float(ranked[-1]),
     )
 
 
@@ -98,41 +135,33 @@ def _rank(percent: int, count: int) -> int:
     return -(-percent * count // 100) - 1
 
 
-def _group(records: Sequence[Record], covered: float) -> Group:
+def _group(requests: _Requests, covered: float) -> Group:
+    records = requests.records
     counted = [r for r in records if r.input_tokens is not None or r.output_tokens is not None]
+    first = [r.first_token_seconds for r in records if r.first_token_seconds is not None]
+    stages = {name: column[~np.isnan(column)] for name, column in requests.stages.items()}
     return Group(
         requests=len(records),
         requests_per_second=len(records) / covered if covered > 0 else 0.0,
         outcomes=dict(Counter(r.outcome for r in records)),
         error_types=dict(Counter(r.error_type for r in records if r.error_type)),
         fallbacks=sum(1 for r in records if r.fallback_from),
-        durations=_by_outcome(records),
-        stages=_by_stage(records),
-        first_token=durations_of(
-            r.first_token_seconds for r in records if r.first_token_seconds is not None
-        ),
+        durations=_each({ALL: requests.seconds, **_by_outcome(requests)}),
+        stages=_each(stages),
+        first_token=_durations(_column(first)),
         input_tokens=sum(r.input_tokens or 0 for r in counted),
         output_tokens=sum(r.output_tokens or 0 for r in counted),
         tokens_counted=len(counted),
     )
 
 
-def _by_outcome(records: Sequence[Record]) -> dict[str, Durations]:
-    spent: dict[str, list[float]] = {}
-    for record in records:
-        spent.setdefault(ALL, []).append(record.duration_seconds)
-        spent.setdefault(record.outcome, []).append(record.duration_seconds)
-    return _each(spent)
+def _by_outcome(requests: _Requests) -> dict[str, Column]:
+    positions: dict[str, list[int]] = {}
+    for position, record in enumerate(requests.records):
+        positions.setdefault(record.outcome, []).append(position)
+    return {outcome: requests.seconds[found] for outcome, found in positions.items()}
 
 
-def _by_stage(records: Sequence[Record]) -> dict[str, Durations]:
-    spent: dict[str, list[float]] = {}
-    for record in records:
-        for stage, seconds in record.stages.items():
-            spent.setdefault(stage, []).append(seconds)
-    return _each(spent)
-
-
-def _each(spent: dict[str, list[float]]) -> dict[str, Durations]:
-    found = ((name, durations_of(seconds)) for name, seconds in spent.items())
+def _each(columns: Mapping[str, Column]) -> dict[str, Durations]:
+    found = ((name, _durations(column)) for name, column in columns.items())
     return {name: durations for name, durations in found if durations is not None}

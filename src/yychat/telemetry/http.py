@@ -12,11 +12,11 @@ from typing import Any
 from opentelemetry import trace
 from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware
 from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.trace import Span
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from . import semconv
 from .observation import Observation, observe
+from .spans import traceparent
 
 CHAT_ROUTE = "/v1/chat/completions"
 UNMATCHED = "unmatched"
@@ -75,7 +75,10 @@ class Observing:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message.get("headers", ()), _traceparent(span)]
+                message["headers"] = [
+                    *message.get("headers", ()),
+                    (b"traceparent", traceparent(span).encode()),
+                ]
             elif not message.get("more_body", False):
                 self._finish(observation, scope, status, complete=True)
             await send(message)
@@ -96,10 +99,3 @@ class Observing:
         span.update_name(f"{scope['method']} {route}")
         observation.finish(complete=complete)
         self._finished(observation, scope, status)
-
-
-def _traceparent(span: Span) -> tuple[bytes, bytes]:
-    """W3C Trace Context, section 3.2: version, trace, span, flags."""
-    context = span.get_span_context()
-    flags = "01" if context.trace_flags.sampled else "00"
-    return b"traceparent", f"00-{context.trace_id:032x}-{context.span_id:016x}-{flags}".encode()

@@ -10,7 +10,7 @@ import os
 import select
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from time import time
@@ -58,16 +58,17 @@ _NOTED = (
 
 
 class Logs(logging.Handler):
-    """Takes lines without ever waiting, and writes them to *descriptor* from its thread.
+    """Takes lines without ever waiting, and writes them to *stream* from its thread.
 
     ``dropped`` is told how many lines were too many for who reads there; it may be set later than
     the handler is made. ``close`` writes what is left, for ``CLOSE_WITHIN`` seconds at most.
     """
 
-    def __init__(self, descriptor: int, written: Callable[[Line], bytes]) -> None:
+    def __init__(self, stream: TextIO, written: Callable[[Line], bytes]) -> None:
         super().__init__()
         self.dropped: Callable[[int], None] = lambda _: None
-        self._descriptor, self._written = descriptor, written
+        self._stream, self._written = stream, written
+        self._requests = logging.getLogger(REQUESTS)
         self._lines: deque[Line] = deque()
         self._some = threading.Event()
         self._ending = False
@@ -92,10 +93,10 @@ class Logs(logging.Handler):
     def finished(self, observation: Observation, scope: Scope, status: int) -> None:
         """One request, said from inside its span: see ``telemetry.http.Finished``."""
         span = observation.span
-        found: Mapping[str, Any] = (span.attributes if isinstance(span, ReadableSpan) else {}) or {}
+        found: Fields = dict((span.attributes if isinstance(span, ReadableSpan) else None) or {})
         route = found.get(semconv.HTTP_ROUTE, "")
         level = _level(route, status, found.get(semconv.OUTCOME))
-        if not logging.getLogger(REQUESTS).isEnabledFor(level):
+        if not self._requests.isEnabledFor(level):
             return
         fields: Fields = {
             "method": scope["method"],
@@ -129,12 +130,12 @@ class Logs(logging.Handler):
 
     def _write(self, data: bytes, lines: int) -> None:
         # Not through sys.stdout: a thread that waits within it would hold its lock at exit.
-        left = memoryview(data)
+        left, descriptor = memoryview(data), self._stream.fileno()
         while left:
             try:
-                left = left[os.write(self._descriptor, left) :]
+                left = left[os.write(descriptor, left) :]
             except BlockingIOError:
-                select.select([], [self._descriptor], [])
+                select.select([], [descriptor], [])
             except OSError:  # nobody reads any more
                 self.dropped(lines)
                 return
@@ -144,7 +145,7 @@ def log_to(stream: TextIO, level: int | str, form: Form = "auto") -> Logs:
     """Let everything that is logged go to *stream*, which has to be a real file; ``auto`` is text
     where that is a terminal. ``close`` what this returns."""
     text = form == "text" or (form == "auto" and stream.isatty())
-    logs = Logs(stream.fileno(), as_text if text else as_json)
+    logs = Logs(stream, as_text if text else as_json)
     root = logging.getLogger()
     for before in list(root.handlers):
         root.removeHandler(before)

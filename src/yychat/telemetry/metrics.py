@@ -53,6 +53,10 @@ class Metrics:
             most = AT_MOST.get(label, 64)
             self._allowed[label] = frozenset(list(dict.fromkeys(values))[:most])
 
+    def knows(self, label: str, value: str) -> bool:
+        """Whether *value* is one of those that *label* may have."""
+        return value in self._allowed.get(label, ())
+
     def count(self, name: str, *values: str, by: float = 1.0) -> None:
         child = self._child(name, values)
         if isinstance(child, Counter):

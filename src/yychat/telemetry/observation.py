@@ -6,7 +6,7 @@ one: without a request (a worker's delivery, a check) there is none.
 """
 
 from contextvars import ContextVar
-from time import perf_counter
+from time import perf_counter, time_ns
 from typing import Literal
 
 from opentelemetry.trace import Span
@@ -40,12 +40,13 @@ class Timeline:
 
     __slots__ = ("_base", "_on_top", "_running", "_since", "spent")
 
-    def __init__(self) -> None:
+    def __init__(self, ago: float = 0.0) -> None:
+        """It began *ago* seconds ago."""
         self.spent: dict[Stage, float] = {}
         self._base: Stage = "auth"
         self._running: Stage = "auth"
         self._on_top: list[Stage] = []
-        self._since = perf_counter()
+        self._since = perf_counter() - ago
 
     def base(self, stage: Stage) -> None:
         self._base = stage
@@ -81,8 +82,9 @@ class Observation:
 
     def __init__(self, span: Span, *, is_chat: bool = False) -> None:
         self.span, self._is_chat = span, is_chat
-        self.timeline = Timeline()
-        self._begun = perf_counter()
+        ago = (time_ns() - getattr(span, "start_time", time_ns())) / 1e9
+        self.timeline = Timeline(ago)
+        self._begun = perf_counter() - ago
         self._chat: ChatRequest | None = None
         self._engine: str | None = None
         self._failed_engine: str | None = None
@@ -107,6 +109,7 @@ class Observation:
     def asked(self, chat: ChatRequest) -> None:
         """It is a chat request, and this is what it asks for."""
         self._chat = chat
+        self.timeline.base("selection")
 
     def answered_by(self, engine: str) -> None:
         """An engine takes it up: the second one after the first has failed."""

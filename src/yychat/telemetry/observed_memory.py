@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from msgspec.structs import replace
 from opentelemetry.trace import SpanKind, Tracer
 
 from ..errors import StoreError
@@ -11,7 +12,7 @@ from ..memory.outbox import Backlog, Job, OutboxDoor
 from ..owner import Owner
 from . import semconv
 from .observation import timeline
-from .spans import span_of
+from .spans import link_to, span_of, traceparent
 
 
 class ObservedMemory:
@@ -53,7 +54,10 @@ class ObservedMemory:
 
     async def remember(self, owner: Owner, *turns: Turn) -> None:
         told = self._told(semconv.UPSERT_MEMORY)
-        async with span_of(self._tracer, semconv.UPSERT_MEMORY, told, kind=SpanKind.CLIENT):
+        links = tuple(link for turn in turns if (link := link_to(turn.trace)) is not None)
+        async with span_of(
+            self._tracer, semconv.UPSERT_MEMORY, told, kind=SpanKind.CLIENT, links=links
+        ):
             await self._memory.remember(owner, *turns)
 
     async def listing(self, owner: Owner, limit: int) -> list[Record]:
@@ -80,8 +84,9 @@ class ObservedDoor:
             running.enter("save")
         told = {semconv.DB_OPERATION: "put"}
         try:
-            async with span_of(self._tracer, "put", told, kind=SpanKind.CLIENT):
-                await self._outbox.put(job)
+            async with span_of(self._tracer, "put", told, kind=SpanKind.CLIENT) as span:
+                turn = replace(job.turn, trace=traceparent(span))
+                await self._outbox.put(replace(job, turn=turn))
         finally:
             if running is not None:
                 running.leave("save")

@@ -182,9 +182,6 @@ class SpanMetrics(SpanProcessor):
 
     def _write(self, found: Attributes, took: float, exemplar: Exemplar) -> None:
         self._memory(found, "write", took, exemplar)
-        if (result := found.get(semconv.RESULT)) is not None:
-            memory = found[semconv.MEMORY_STORE]
-            self._metrics.count("yychat_outbox_jobs_total", memory, result)
 
     def _erase(self, found: Attributes, took: float, exemplar: Exemplar) -> None:
         self._memory(found, "erase", took, exemplar)

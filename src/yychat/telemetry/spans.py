@@ -1,16 +1,28 @@
 """Making spans around what is watched: current while it runs, never across a ``yield``."""
 
+import re
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager
 from typing import Any, TypeVar
 
-from opentelemetry.trace import Link, Span, SpanKind, Status, StatusCode, Tracer, use_span
+from opentelemetry.trace import (
+    Link,
+    Span,
+    SpanContext,
+    SpanKind,
+    Status,
+    StatusCode,
+    TraceFlags,
+    Tracer,
+    use_span,
+)
 
 from ..errors import YYChatError
 from . import semconv
 from .outcomes import error_type_of
 
 T = TypeVar("T")
+_TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})\Z")
 Attributes = Mapping[str, Any]
 
 
@@ -38,6 +50,22 @@ async def span_of(
 def failed(span: Span, error: YYChatError) -> None:
     span.set_attribute(semconv.ERROR_TYPE, error_type_of(error))
     span.set_status(Status(StatusCode.ERROR))
+
+
+def traceparent(span: Span) -> str:
+    """W3C Trace Context, section 3.2: version, trace, span, flags."""
+    context = span.get_span_context()
+    flags = "01" if context.trace_flags.sampled else "00"
+    return f"00-{context.trace_id:032x}-{context.span_id:016x}-{flags}"
+
+
+def link_to(parent: str) -> Link | None:
+    """To the span that *parent* is the ``traceparent`` of."""
+    found = _TRACEPARENT.match(parent)
+    if found is None:
+        return None
+    trace_id, span_id, flags = (int(part, 16) for part in found.groups())
+    return Link(SpanContext(trace_id, span_id, is_remote=True, trace_flags=TraceFlags(flags)))
 
 
 async def under(span: Span, items: AsyncGenerator[T, None]) -> AsyncGenerator[T, None]:

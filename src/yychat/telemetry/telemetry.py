@@ -28,6 +28,7 @@ from .observed_store import ObservedTurns
 from .observed_tools import ObservedRegistry
 from .observed_upstream import ObservedUpstream
 from .processor import Ended, SpanMetrics
+from .readings import Readings
 from .setup import Tracing
 
 log = logging.getLogger(__name__)
@@ -46,6 +47,7 @@ class Telemetry:
     ) -> None:
         self.on = on
         self.metrics = Metrics()
+        self.readings = Readings(self.metrics)
         self._ended: list[Ended] = []
         self._models: list[str] = []
         processors: list[SpanProcessor] = [SpanMetrics(self.metrics, ended=self._tell)]
@@ -94,6 +96,10 @@ class Telemetry:
         """Names that may be labels from the start: configured models, and paths' templates."""
         self._models += [model for model in models if model]
         self.metrics.allow({"http_route": [*routes, UNMATCHED]})
+
+    def delivered(self, kind: str, result: str) -> None:
+        """A worker's notice: see ``memory.outbox.Notice``."""
+        self.metrics.count("yychat_outbox_jobs_total", kind, result)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

@@ -1,6 +1,5 @@
 """How chat requests did lately. Prometheus is authoritative; this is the quick look."""
 
-import asyncio
 import re
 from typing import Literal, cast
 
@@ -10,8 +9,8 @@ from starlette.responses import Response
 
 from ..errors import Forbidden, InvalidRequest
 from ..performance.record import Record
-from ..performance.recorder import Found, Recorder
-from ..performance.statistics import Statistics, statistics
+from ..performance.recorder import Recorder
+from ..performance.statistics import Statistics
 from ..performance.store import KEEP
 from .replies import reply
 from .requests import only, whole_number
@@ -74,16 +73,9 @@ async def forget(request: Request) -> Response:
 
 async def stats_of(recorder: Recorder, window: float, tenant: str | None) -> PerformanceStats:
     """Of the last *window* seconds."""
-    found = await recorder.since(recorder.now() - window, tenant)
-    # In a thread: ten thousand records take a while, and answers go on meanwhile.
-    counted = await asyncio.to_thread(_counted, found, window)
+    counted, instances = await recorder.statistics(window, tenant)
     fields = {name: getattr(counted, name) for name in Statistics.__struct_fields__}
-    return PerformanceStats(instances=found.instances, **fields)
-
-
-def _counted(found: Found, window: float) -> Statistics:
-    covered = min(window, max(0.001, found.until - found.begins))
-    return statistics(found.records, window, covered)
+    return PerformanceStats(instances=instances, **fields)
 
 
 def _whose(request: Request) -> str | None:
