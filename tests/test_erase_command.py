@@ -9,6 +9,9 @@ from typing import Any
 
 import pytest
 
+from engines_asked import ENGINES, MODELS, extracted, holding, memory, told
+from postgres_server import postgres_server
+from redis_server import redis_server
 from running import Service, Simulator, service
 
 LAMP = "say my lamp is crimson"
@@ -22,11 +25,13 @@ def yychat(data: Path, upstream: Simulator) -> Iterator[Service]:
         yield running
 
 
-def erase(data: Path, *arguments: str, answer: str = "") -> "subprocess.CompletedProcess[str]":
+def erase(
+    data: Path, *arguments: str, answer: str = "", **environment: str
+) -> "subprocess.CompletedProcess[str]":
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "PYTHONPATH") if name in os.environ}
     return subprocess.run(
         [sys.executable, "-m", "yychat", "erase", *arguments],
-        env={**kept, "YYCHAT_DATA_DIR": str(data)},
+        env={**kept, "YYCHAT_DATA_DIR": str(data), **environment},
         input=answer,
         capture_output=True,
         text=True,
@@ -35,8 +40,8 @@ def erase(data: Path, *arguments: str, answer: str = "") -> "subprocess.Complete
     )
 
 
-def erased(data: Path, *arguments: str) -> str:
-    done = erase(data, *arguments, "--yes")
+def erased(data: Path, *arguments: str, **environment: str) -> str:
+    done = erase(data, *arguments, "--yes", **environment)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -166,3 +171,102 @@ def test_an_empty_name_erases_nothing(data: Path, option: str) -> None:
     )
     assert done.returncode == 2
     assert "empty" in done.stderr
+
+
+# mem0
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[str]:
+    with postgres_server() as url:
+        yield url
+
+
+def places(store: str, request: pytest.FixtureRequest) -> dict[str, str]:
+    """The settings that an operator has as well as the service."""
+    url = request.getfixturevalue("postgres") if store == "pgvector" else ""
+    return {"MEM0_DATABASE_URL": url} if url else {}
+
+
+def both_are_told(yychat: Service, *users: str) -> None:
+    for user in users:
+        for engine in ENGINES:
+            yychat.say(f"say the lamp of {user} is crimson", user=user, engine=engine)
+    for user in users:
+        extracted(yychat, user)
+
+
+@pytest.mark.parametrize("store", ["chroma", "pgvector"])
+def test_what_mem0_has_is_erased_as_well(
+    store: str, data: Path, upstream: Simulator, request: pytest.FixtureRequest
+) -> None:
+    where = places(store, request)
+    with service(data, OPENAI_BASE_URL=upstream.base_url, **MODELS, **where) as yychat:
+        both_are_told(yychat, "anna", "bob", "carl")
+        assert erased(data, "--tenant", "local", "--user", "anna", **where) == "2 turns erased\n"
+        assert memory(yychat, "anna")["data"] == []
+        for engine in ENGINES:
+            assert told(yychat, upstream, QUESTION, user="anna", engine=engine)[0] == "empty"
+            assert told(yychat, upstream, QUESTION, user="bob", engine=engine)[0] == "hit"
+        assert holding("lamp of anna", data) == []
+        assert holding("lamp of bob", data)
+
+        assert erased(data, "--tenant", "locale", **where) == "0 turns erased\n"
+        assert erased(data, "--tenant", "local", **where) == "4 turns erased\n"
+        assert memory(yychat, "bob")["data"] == []
+        assert holding("crimson", data) == []
+
+        both_are_told(yychat, "anna")  # what is said afterwards is remembered
+    assert holding("crimson", data)
+    assert erased(data, "--tenant", "local", **where) == "2 turns erased\n"
+    assert holding("crimson", data) == []
+
+
+def test_what_mem0_has_is_erased_as_well_beside_a_redis(
+    data: Path, upstream: Simulator, tmp_path: Path
+) -> None:
+    with redis_server(tmp_path / "redis") as redis:
+        shared = {"REDIS_URL": redis.url}
+        with service(data, OPENAI_BASE_URL=upstream.base_url, **MODELS, **shared) as yychat:
+            both_are_told(yychat, "anna", "bob")
+            erased(data, "--tenant", "local", "--user", "anna", **shared)
+            assert memory(yychat, "anna")["data"] == []
+            assert len(memory(yychat, "bob")["data"]) == 3
+            erased(data, "--tenant", "local", **shared)
+            assert memory(yychat, "bob")["data"] == []
+            assert holding("crimson", data) == []
+
+
+def test_what_still_waits_for_mem0_is_erased(data: Path, upstream: Simulator) -> None:
+    upstream.faults(only="embeddings", error_rate=1)
+    with service(data, OPENAI_BASE_URL=upstream.base_url, **MODELS) as yychat:
+        yychat.say(LAMP, user="anna", engine="mem0_proxy")
+        assert b"crimson" in written(data)
+        assert erased(data, "--tenant", "local", "--user", "anna") == "1 turns erased\n"
+        upstream.reset()
+        assert memory(yychat, "anna")["data"] == []
+        assert holding("crimson", data) == []
+
+
+def test_a_mem0_that_cannot_be_reached_is_named_and_the_rest_is_erased(
+    yychat: Service, upstream: Simulator, data: Path
+) -> None:
+    yychat.say(LAMP, user="anna")
+    away = {"MEM0_DATABASE_URL": "postgresql://nobody:secret@127.0.0.1:1/none"}
+    refused = erase(data, "--tenant", "local", "--user", "anna", "--yes", **away)
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert refused.stderr == (
+        "Error: not erased from mem0: mem0 failed (PoolTimeout)."
+        " Erased from chat_engine's memory: 1 turns. Erase again\n"
+    )
+    assert not remembers(yychat, upstream, user="anna")
+
+
+def test_without_mem0_and_its_extra_erasing_is_as_it_was(
+    yychat: Service, upstream: Simulator, data: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['chromadb'] = None\n")
+    paths = os.pathsep.join(filter(None, [str(tmp_path), os.environ.get("PYTHONPATH")]))
+    yychat.say(LAMP, user="anna")
+    done = erased(data, "--tenant", "local", "--user", "anna", PYTHONPATH=paths)
+    assert done == "1 turns erased\n"

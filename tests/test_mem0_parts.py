@@ -87,11 +87,24 @@ async def test_where_nothing_was_ever_stored_nothing_is_made_to_find_it() -> Non
         made.append(ScriptedMem0())
         return made[0]
 
-    lazy = LazyClient(connect, used=lambda: False)
+    lazy = LazyClient(connect, used=lambda: bool(made))
     assert (await lazy.listing(KEY), await lazy.search(KEY, "a", 1)) == ((), ())
     assert (await lazy.delete(KEY), await lazy.delete_tenant("acme"), made) == (0, 0, [])
     await lazy.add(KEY, "acme", turn("I like tea"), since=0.0)
     assert len(await lazy.listing(KEY)) == 1
+
+
+async def test_where_nothing_was_ever_stored_a_mem0_that_cannot_be_made_keeps_nobody_waiting() -> (
+    None
+):
+    async def connect() -> Mem0Client:
+        raise StoreError("it is not installed")
+
+    lazy = LazyClient(connect, used=lambda: False)
+    with pytest.raises(StoreError, match="not installed"):
+        await lazy.probe()
+    assert (await lazy.listing(KEY), await lazy.search(KEY, "a", 1)) == ((), ())
+    assert (await lazy.delete(KEY), await lazy.delete_tenant("acme")) == (0, 0)
 
 
 # Threads
@@ -370,6 +383,12 @@ def test_a_model_that_is_missing_is_named_by_its_setting(
     aims.use([Endpoint(name="a", base_url="http://a/v1", models=["m", "e"])])
     with pytest.raises(StoreError, match=told):
         aims()
+
+
+def test_settings_that_are_missing_are_known_before_the_upstreams_are() -> None:
+    assert Aims("m", "e").missing() is None
+    assert Aims(None, "e").missing() == "mem0 needs MEM0_MODEL or OPENAI_MODEL"
+    assert "MEM0_EMBEDDING_MODEL" in str(Aims("m", None).missing())
 
 
 def test_before_the_upstreams_are_known_mem0_has_none() -> None:

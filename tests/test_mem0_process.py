@@ -22,6 +22,7 @@ from running import Simulator, simulator
 from yychat.errors import StoreError
 from yychat.memory.mem0 import Mem0Memory, recalled_facts
 from yychat.memory.mem0_aim import Aims
+from yychat.memory.mem0_chroma_files import HEADER
 from yychat.memory.mem0_lazy import LazyClient
 from yychat.memory.mem0_ledger import SqliteLedger
 from yychat.memory.mem0_process import InProcessMem0
@@ -429,6 +430,7 @@ from pathlib import Path
 from yychat.engines.chat_engine import ChatEngine
 from yychat.engines.mem0_proxy import Mem0Proxy
 from yychat.memory.mem0_aim import Aims
+from yychat.memory.mem0_chroma_files import HEADER
 from yychat.memory.mem0_lazy import LazyClient
 from yychat.memory.mem0_process import InProcessMem0
 from yychat.memory.mem0_stores import ChromaStore, PgvectorStore
@@ -482,6 +484,35 @@ def test_both_engines_start_without_mem0_and_it_starts_kept_private(
     assert (ran.stdout, ran.returncode) == ("well\n", 0), ran.stderr
     assert not (home / ".mem0").exists()
     assert (tmp_path / "mem0").stat().st_mode & 0o077 == 0
+
+
+async def test_what_chroma_wrote_of_the_processs_memory_is_blanked_by_an_erasure(
+    upstream: Simulator, tmp_path: Path
+) -> None:
+    """Its index has room for more elements than there are, and writes it unset."""
+    folder = tmp_path / "mem0"
+    client = await in_process(ChromaStore(folder / "chroma"), upstream, folder).open()
+    await add(client, ANNA, "I like tea.", "job-1")
+    (index,) = {path.parent for path in folder.rglob("length.bin")}
+    version, _, room, elements, size = HEADER.unpack_from((index / "header.bin").read_bytes())
+    assert (version, elements) == (1, 0)
+    sizes = {(index / "length.bin"): 4 * room, (index / "data_level0.bin"): size * room}
+    for path, length in sizes.items():
+        assert path.stat().st_size == length
+        path.write_bytes(b"what bob said".ljust(length, b"x"))
+    assert await client.delete(BOB) == 0  # who never used mem0
+    assert not any(path.read_bytes().strip(b"\0") for path in sizes)
+    assert await texts(client, ANNA) == {"I like tea."}
+    for n in range(120):  # more than there was room for
+        await add(client, ANNA, f"I like thing{n}.", f"more-{n}")
+    assert await client.delete(BOB) == 0
+    assert len(await client.listing(ANNA)) == 121
+    found = await client.search(ANNA, "thing77", 5)
+    assert found[0].text == "I like thing77."
+    await client.close()
+    again = await in_process(ChromaStore(folder / "chroma"), upstream, folder).open()
+    assert (await again.search(ANNA, "thing77", 5))[0].text == "I like thing77."
+    await again.close()
 
 
 def test_chromas_log_is_where_it_is_scrubbed(tmp_path: Path) -> None:

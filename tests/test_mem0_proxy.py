@@ -3,14 +3,17 @@
 import asyncio
 from typing import Any
 
+import pytest
+
 from engine_promises import EnginePromises, about, replay
 from fakes import ListOutbox, ScriptedMemory, asked, tools
 from mem0_parts import ScriptedMem0
 from remembering import turn
 from yychat.chat import collect
 from yychat.engines.base import BaseEngine
-from yychat.engines.conversing import Options, Probe
-from yychat.engines.mem0_proxy import Mem0Proxy
+from yychat.engines.conversing import Options
+from yychat.engines.mem0_proxy import Condition, Mem0Proxy
+from yychat.errors import EngineUnavailable
 from yychat.memory.base import Memory
 from yychat.memory.mem0 import Mem0Memory, recalled_facts
 from yychat.memory.mem0_ledger import Standing
@@ -25,13 +28,27 @@ class Mem0Named(ScriptedMemory):
     name = "mem0"
 
 
+class ScriptedCondition:
+    """As well as its client; ``lacks`` is what is missing."""
+
+    def __init__(self, client: ScriptedMem0) -> None:
+        self.client = client
+        self.lacks: str | None = None
+
+    def missing(self) -> str | None:
+        return self.lacks
+
+    async def __call__(self) -> None:
+        await self.client.probe()
+
+
 def mem0_proxy(
     upstreams: Upstreams,
     *,
     memory: Memory | None = None,
     outbox: OutboxDoor | None = None,
     given: tuple[Tool, ...] = (),
-    probe: Probe | None = None,
+    probe: Condition | None = None,
     **options: Any,
 ) -> Mem0Proxy:
     return Mem0Proxy(
@@ -84,11 +101,23 @@ class Waiting:
 
 async def test_its_health_includes_mem0s() -> None:
     client = ScriptedMem0()
-    engine = mem0_proxy(replay(streaming=False), probe=client.probe)
+    engine = mem0_proxy(replay(streaming=False), probe=ScriptedCondition(client))
     assert (await engine.health_check()).dependencies == {"memory": None, "mem0": None}
     client.broken = True
     health = await engine.health_check()
     assert (health.healthy, health.dependencies["mem0"]) == (False, "mem0 is away")
+
+
+async def test_without_what_it_stands_on_it_answers_nothing_and_names_it() -> None:
+    condition = ScriptedCondition(ScriptedMem0())
+    condition.lacks = 'install it with pip install "yychat[mem0-local]"'
+    upstreams = replay(streaming=False)
+    engine = mem0_proxy(upstreams, probe=condition)
+    with pytest.raises(EngineUnavailable, match=r"mem0_proxy cannot answer: .*mem0-local"):
+        await collect(engine.generate_response(asked()))
+    assert upstreams.payloads == []
+    condition.lacks = None
+    assert await collect(engine.generate_response(asked()))
 
 
 async def test_a_mem0_that_hangs_is_done_without_and_told() -> None:

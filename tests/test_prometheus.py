@@ -80,6 +80,10 @@ def test_all_processes_are_found_and_one_that_dies_is_missed(
             prom.until(lambda: prom.value("max(yychat_instances_registered)") == 4)
             assert sorted(slots(first) + slots(second)) == names
 
+            first.say("hello")
+            traces = f'{DURATION}_bucket{{http_route="/v1/chat/completions"}}'
+            prom.until(lambda: any("trace_id" in each for each in prom.exemplars(traces)))
+
             with worker(**environment):
                 prom.until(lambda: prom.value('up{job="yychat-work"}') == 1)
                 assert len(prom.targets()) == 5

@@ -17,6 +17,7 @@ READS_THE_ENVIRONMENT = {
     "cli.py",
     "memory/mem0_process.py",  # writes it, and reads nothing: mem0 has no other switches
     "settings.py",
+    "telemetry/http.py",  # writes one switch, which OpenTelemetry has nowhere else
 }
 # Where any failure at all has to be taken from the one who failed to the one who is told.
 CATCHES_EVERYTHING = {
@@ -25,13 +26,18 @@ CATCHES_EVERYTHING = {
     "memory/mem0_threads.py",  # from mem0's threads and libraries to the task that waits for it
     "memory/outbox.py",  # from a memory to the job that met it: its neighbours go on
     "sqlite.py",  # from the database's thread to the task that waits for it
+    "telemetry/processor.py",  # from counting to a counter: it runs inside requests
     "tools/registry.py",  # from a plug-in to the model that called it
     "web/middleware.py",  # from a handler to the caller: the last resort
 }
 SERIALISERS_THAT_RUN_CODE = {"cloudpickle", "dill", "jsonpickle", "marshal", "pickle", "shelve"}
 
 # Distributions that only ever come as parts of another one.
-PARTS = {"pydantic-core": "pydantic"}
+PARTS = {
+    "pydantic-core": "pydantic",
+    # All of OpenTelemetry is one namespace; the first to have it is named.
+    "opentelemetry-exporter-otlp-proto-common": "opentelemetry-api",
+}
 
 Rule = Callable[[ast.AST], bool]
 

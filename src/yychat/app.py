@@ -46,11 +46,15 @@ from .memory.turns_sqlite import SqliteTurns
 from .owner import Owners
 from .personalities.loader import Personalities
 from .redis_link import RedisLink
+from .scraping import Scraping, exposed
 from .secret import owner_secret
 from .settings import Settings
 from .simulator.child import SimulatorChild
+from .simulator.given import GivenSimulator
 from .sqlite import Database
 from .telemetry.exporting import otlp
+from .telemetry.exposition import Exposition
+from .telemetry.logs import Logs
 from .telemetry.readings import Readings
 from .telemetry.telemetry import Telemetry
 from .tools.base import Tool
@@ -59,10 +63,11 @@ from .upstream.config import Endpoint, read_endpoints
 from .upstream.models import ModelCatalogue, model_lists
 from .upstream.resilience import Backoff
 from .upstream.router import Upstreams
+from .watching import Parts, board_of, read_off, recorded, registry_of
 from .web.auth import LOOPBACK, Authenticate, KeyFile, Keyring, parse_keys
 from .web.middleware import LastResort, Patient, RequestId, UntilServing
 from .web.requests import Defaults
-from .web.routes import EXCEPTION_HANDLERS, OPEN_PATHS, ROUTES
+from .web.routes import EXCEPTION_HANDLERS, OPEN_PATHS, ROUTES, SOCKETS
 from .web.services import Lifecycle, Services
 
 if TYPE_CHECKING:
@@ -133,9 +138,16 @@ def telemetry_of(settings: Settings) -> Telemetry:
 
 
 def create_app(
-    settings: Settings, lifecycle: Lifecycle | None = None, register: Register = engines
+    settings: Settings,
+    lifecycle: Lifecycle | None = None,
+    register: Register = engines,
+    *,
+    logs: Logs | None = None,
+    slot: int | None = None,
+    simulator: GivenSimulator | None = None,
 ) -> ASGIApp:
-    """The whole service as an ASGI application, with the engines that *register* makes.
+    """The whole service as an ASGI application, with the engines that *register* makes. A
+    supervisor gives its workers a *slot* each, and one *simulator* where there has to be one.
 
     Raises ``ConfigurationError`` or ``StoreError``.
     """
@@ -146,10 +158,11 @@ def create_app(
     async def lifespan(_app: Starlette) -> AsyncIterator[dict[str, Any]]:
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(base.telemetry.running())
-            services = await _services(settings, base, lifecycle, register, stack)
+            child = (simulator or SimulatorChild()) if simulated(settings) else None
+            state = await _state(settings, base, lifecycle, register, child, slot, stack)
             if base.key_file:
                 keep(stack, partial(base.key_file.follow, base.keyring))
-            yield {"services": services}
+            yield state
 
     origins = settings.cors_origins
     cors = Middleware(
@@ -160,7 +173,7 @@ def create_app(
         expose_headers=EXPOSED,
     )
     service = Starlette(
-        routes=ROUTES,
+        routes=[*ROUTES, *SOCKETS],
         middleware=[
             Middleware(RequestId),
             Middleware(Patient, seconds=settings.redis_timeout_ms / 1000),
@@ -182,7 +195,10 @@ def create_app(
     base.telemetry.allow(
         [settings.openai_model, *settings.models], [route.path for route in ROUTES]
     )
-    return base.telemetry.app(service)
+    if logs is None:
+        return base.telemetry.app(service)
+    logs.dropped = partial(base.telemetry.dropped, "logs")
+    return base.telemetry.app(service, logs.finished)
 
 
 def simulated(settings: Settings) -> bool:
@@ -221,17 +237,19 @@ def owners_of(settings: Settings, *, create: bool = True) -> Owners:
     return Owners(secret)
 
 
-async def _services(
+async def _state(
     settings: Settings,
     base: Foundation,
     lifecycle: Lifecycle,
     register: Register,
+    child: SimulatorChild | GivenSimulator | None,
+    slot: int | None,
     stack: AsyncExitStack,
-) -> Services:
+) -> dict[str, Any]:
+    """What handlers find in a request's state."""
     stack.callback(base.database.close)
     upstreams = Upstreams(backoff=Backoff(retries=settings.retries))
     stack.push_async_callback(upstreams.close)
-    child = SimulatorChild() if simulated(settings) else None
     if child:
         stack.push_async_callback(child.stop)
         await child.begin()
@@ -239,6 +257,10 @@ async def _services(
     keep(stack, partial(_connect, settings, base, upstreams, aims, child, lifecycle))
 
     link = linked(settings, stack)
+    registry, exposition = registry_of(base.database, link), None
+    if settings.metrics_port and base.telemetry.on:
+        where = scraping_of(settings, slot)
+        exposition = exposed(base.telemetry.metrics, registry, "serve", where, stack)
     if link:
         keep(stack, partial(one_secret, link, base.owners, lifecycle.fail))
     caches = RedisCache(link) if link else None
@@ -271,17 +293,18 @@ async def _services(
     rates = Rates(RedisBuckets(link) if link else None)
     places = Inflight(settings.max_inflight, settings.max_inflight_per_tenant)
     manager = await managed(settings, registered, base.database, link, stack)
-    readings.selection(lambda: manager.selection, list(manager.registered))
-    readings.inflight(places)
-    readings.redis(link)
-    readings.breakers(lambda: list(upstreams))
+    parts = Parts(
+        manager=manager,
+        places=places,
+        upstreams=upstreams,
+        outboxes={"native": outbox, "mem0": mem0.outbox},
+        database=base.database,
+        link=link,
+    )
     readings.cache("models", lists)
-    readings.outbox("native", outbox)
-    readings.outbox("mem0", mem0.outbox)
-    readings.spool(SqliteOutbox(base.database) if link else None)
-    if base.telemetry.on:
-        keep(stack, readings.run)
-    return Services(
+    read_off(base.telemetry, parts, stack)
+    recorder = recorded(base.telemetry, link, stack)
+    services = Services(
         engines=manager,
         upstreams=upstreams,
         models=models,
@@ -295,9 +318,17 @@ async def _services(
         door=Door(places, rates),
         redis=link,
         request_timeout=settings.request_timeout,
+        metrics_token=token.get_secret_value() if (token := settings.metrics_token) else None,
         max_body=settings.max_body,
         lifecycle=lifecycle,
     )
+    board = board_of(parts, recorder, registry, instance=worker_name())
+    return {
+        "services": services,
+        "recorder": recorder,
+        "dashboard": board,
+        "exposition": exposition or Exposition(base.telemetry.metrics.registry),
+    }
 
 
 def _keyring(settings: Settings, key_file: KeyFile | None) -> Keyring:
@@ -333,7 +364,7 @@ async def _connect(
     base: Foundation,
     upstreams: Upstreams,
     aims: Aims,
-    child: SimulatorChild | None,
+    child: SimulatorChild | GivenSimulator | None,
     lifecycle: Lifecycle,
 ) -> None:
     """The slow part of the start, beside listening: the OpenAI SDK's import is half a second."""
@@ -357,7 +388,7 @@ async def _keep_simulating(
     telemetry: Telemetry,
     upstreams: Upstreams,
     aims: Aims,
-    child: SimulatorChild,
+    child: SimulatorChild | GivenSimulator,
 ) -> None:
     """Start the simulator again whenever it dies; on another port, as it takes a free one."""
     while True:
@@ -480,6 +511,17 @@ def _memory(
     )
     keep(stack, partial(spooled.replay, replayer, link, turns))
     return memory, spooled
+
+
+def scraping_of(settings: Settings, slot: int | None = None) -> Scraping:
+    token = settings.metrics_token
+    return Scraping(
+        host=settings.metrics_host,
+        port=settings.metrics_port,
+        token=token.get_secret_value() if token else None,
+        advertised=settings.metrics_advertise,
+        slot=slot,
+    )
 
 
 def worker_name() -> str:

@@ -4,11 +4,12 @@ import asyncio
 import logging
 import os
 import re
+import socket
 import sys
 from collections.abc import Callable
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
@@ -17,6 +18,10 @@ from . import __version__
 from .errors import ConfigurationError, YYChatError
 from .owner import Kind
 from .settings import Settings
+from .supervisor import Supervisor, end_with_parent
+
+if TYPE_CHECKING:
+    from .telemetry.logs import Logs
 
 
 def _plainly(command: Callable[..., None]) -> Callable[..., None]:
@@ -41,37 +46,84 @@ def main() -> None:
 @main.command()
 @click.option("--host", help="Address to listen on (YYCHAT_HOST).")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port, 0 for a free one (YYCHAT_PORT).")
+@click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 64))
+@click.option("--fd", type=int, hidden=True)  # these three are the supervisor's
+@click.option("--slot", type=int, hidden=True)
+@click.option("--simulator", "simulator_url", hidden=True)
 @_plainly
-def serve(host: str | None, port: int | None) -> None:
-    """Run the service."""
+def serve(
+    host: str | None,
+    port: int | None,
+    workers: int,
+    fd: int | None,
+    slot: int | None,
+    simulator_url: str | None,
+) -> None:
+    """Run the service, in one process or in several workers."""
     given = {"host": host, "port": port}
     settings = Settings.from_environment(os.environ).model_copy(
         update={name: value for name, value in given.items() if value is not None}
     )
-    _log_as(settings)
+    logs = _log_as(settings)
     from . import app, serving
+    from .simulator.given import GivenSimulator
     from .web.services import Lifecycle
 
     app.refuse_open_door(settings)
+    if workers > 1:
+        sys.exit(0 if _supervised(settings, workers) else 1)
+    if fd is not None:
+        end_with_parent()
     keyless = not (settings.api_keys or settings.api_keys_file)
     lifecycle = Lifecycle()
-    service = app.create_app(settings, lifecycle)
+    simulator = GivenSimulator(simulator_url) if simulator_url else None
+    service = app.create_app(settings, lifecycle, logs=logs, slot=slot, simulator=simulator)
     try:
-        started = serving.serve(settings, service, lifecycle, _greeting(settings, keyless=keyless))
+        started = serving.serve(
+            settings,
+            service,
+            lifecycle,
+            _greeting(settings, keyless=keyless),
+            socket.socket(fileno=fd) if fd is not None else None,
+        )
     except OSError as error:
-        raise ConfigurationError(
-            f"{settings.host}:{settings.port} cannot be listened on"
-            f" ({os.strerror(error.errno) if error.errno else 'unknown host'})"
-        ) from None
+        raise _not_listening(settings, error) from None
+    finally:
+        logs.close()
     sys.exit(0 if started else 1)
 
 
-def _log_as(settings: Settings) -> None:
-    logging.basicConfig(
-        level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+def _not_listening(settings: Settings, error: OSError) -> ConfigurationError:
+    why = os.strerror(error.errno) if error.errno else "unknown host"
+    return ConfigurationError(f"{settings.host}:{settings.port} cannot be listened on ({why})")
+
+
+def _supervised(settings: Settings, workers: int) -> bool:
+    """Raises ``ConfigurationError``."""
+    from .app import simulated
+    from .serving import listen
+    from .telemetry.listener import free_slots
+
+    try:
+        listener = listen(settings.host, settings.port)
+    except OSError as error:
+        raise _not_listening(settings, error) from None
+    port = settings.metrics_port
+    slots = free_slots(settings.metrics_host, port, workers) if port else list(range(workers))
+    supervisor = Supervisor(
+        listener,
+        slots,
+        ("--host", settings.host),
+        simulate=simulated(settings),
+        stop_within=settings.drain_seconds + settings.shutdown_seconds + 15,
     )
-    for chatty in ("uvicorn.error", "httpx2", "openai"):
-        logging.getLogger(chatty).setLevel(max(logging.WARNING, logging.getLogger().level))
+    return asyncio.run(supervisor.run(partial(click.echo, nl=False)))
+
+
+def _log_as(settings: Settings) -> "Logs":
+    from .telemetry.logs import log_to
+
+    return log_to(sys.stdout, settings.log_level, settings.log_format)
 
 
 def _greeting(settings: Settings, *, keyless: bool) -> str:
@@ -326,6 +378,45 @@ def status() -> None:
     asyncio.run(run())
 
 
+@main.group()
+def instances() -> None:
+    """Processes that are registered for scraping, the dead ones too."""
+
+
+@instances.command("list")
+@_plainly
+def list_instances() -> None:
+    """List the registered processes."""
+    from .roster import listed, table
+
+    for line in table(asyncio.run(listed(Settings.from_environment(os.environ)))):
+        click.echo(line)
+
+
+@instances.command()
+@click.argument("instance", required=False)
+@click.option("--dead", is_flag=True, help="All that are dead.")
+@_plainly
+def forget(instance: str | None, *, dead: bool) -> None:
+    """Take a process off the list; one that lives comes back within seconds."""
+    if (instance is None) != dead:
+        raise click.UsageError("either INSTANCE or --dead")
+    from .roster import forgotten
+
+    names = asyncio.run(forgotten(Settings.from_environment(os.environ), instance))
+    click.echo("\n".join(names) or "nobody")
+
+
+@main.command()
+@click.argument("part", default="")
+def metrics(part: str) -> None:
+    """List the metrics whose names contain PART."""
+    from .metrics_page import lines
+
+    for line in lines(part):
+        click.echo(line)
+
+
 @main.command()
 @_plainly
 def check() -> None:
@@ -350,5 +441,13 @@ def docs() -> None:
 def configuration_page() -> None:
     """Print docs/configuration.md."""
     from .configuration_page import page
+
+    click.echo(page(), nl=False)
+
+
+@docs.command("metrics")
+def metrics_page() -> None:
+    """Print docs/metrics.md."""
+    from .metrics_page import page
 
     click.echo(page(), nl=False)

@@ -1,7 +1,7 @@
-"""``yychat erase``: an operator's erasure from every memory, in the local file, in Redis where there
-is one, and in mem0's store."""
+"""``yychat erase``: an operator's erasure from every memory: in the local file, in Redis where
+there is one, and in mem0's store."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from contextlib import AsyncExitStack
 
 from . import app
@@ -23,7 +23,7 @@ from .redis_link import RedisLink
 from .settings import Settings
 from .sqlite import Database
 
-Erasure = Callable[[], Awaitable[int]]
+NATIVE, MEM0 = "chat_engine's memory", "mem0"
 
 
 async def erased(settings: Settings, tenant: str, whom: tuple[Kind, str] | None) -> int:
@@ -41,31 +41,38 @@ async def erased(settings: Settings, tenant: str, whom: tuple[Kind, str] | None)
             stack.push_async_callback(link.close)
             await _there(link)
         owner = await _owner(settings, link, tenant, whom) if whom else None
-        app.make_data_dir(settings)
-        database = app.open_database(settings)
-        stack.callback(database.close)
-        turns, ledger = _turns(database, link), _ledger(database, link)
-        mem0 = StoreAlone(store_of(settings))
-        stack.push_async_callback(mem0.close)
-        quieten()
-
-        async def native() -> int:
-            return await turns.erase(owner) if owner else await turns.erase_tenant(tenant)
-
-        async def in_mem0() -> int:
-            if owner:
-                return await erased_in_mem0(ledger, mem0, owner)
-            return await erased_tenant_in_mem0(ledger, mem0, tenant)
-
-        return await _all({"chat_engine's memory": native, "mem0": in_mem0})
+        return await _all(_erasures(settings, link, stack, owner, tenant))
 
 
-async def _all(erasures: dict[str, Erasure]) -> int:
+def _erasures(
+    settings: Settings,
+    link: RedisLink | None,
+    stack: AsyncExitStack,
+    owner: Owner | None,
+    tenant: str,
+) -> dict[str, Awaitable[int]]:
+    """By the memory that is erased."""
+    quieten()
+    app.make_data_dir(settings)
+    database = app.open_database(settings)
+    stack.callback(database.close)
+    turns, ledger = _turns(database, link), _ledger(database, link)
+    mem0 = StoreAlone(store_of(settings))
+    stack.push_async_callback(mem0.close)
+    if owner:
+        return {NATIVE: turns.erase(owner), MEM0: erased_in_mem0(ledger, mem0, owner)}
+    return {
+        NATIVE: turns.erase_tenant(tenant),
+        MEM0: erased_tenant_in_mem0(ledger, mem0, tenant),
+    }
+
+
+async def _all(erasures: dict[str, Awaitable[int]]) -> int:
     """Of how many turns the memories were. Raises ``StoreError`` unless all were erased."""
     count, done, failed = 0, [], []
-    for name, erase in erasures.items():
+    for name, erasing in erasures.items():
         try:
-            count += await erase()
+            count += await erasing
             done.append(name)
         except StoreError as error:
             failed.append(f"{name}: {error.message}")

@@ -29,7 +29,7 @@ class Scraping:
     slot: int | None = None
 
 
-def watched(
+def exposed(
     metrics: Metrics,
     registry: InstanceRegistry,
     kind: Kind,

@@ -69,15 +69,23 @@ class Server(uvicorn.Server):
         self.should_exit = True
 
 
-def serve(settings: Settings, app: ASGIApp, lifecycle: Lifecycle, greeting: str) -> bool:
+def serve(
+    settings: Settings,
+    app: ASGIApp,
+    lifecycle: Lifecycle,
+    greeting: str,
+    listener: socket.socket | None = None,
+) -> bool:
     """Serve until a signal; whether it ever came to serving. Raises ``OSError`` where the address
     cannot be had, and ``ConfigurationError`` where the start went wrong later."""
-    listener = listen(settings.host, settings.port)
+    listener = listener or listen(settings.host, settings.port)
     config = uvicorn.Config(
         Farewell(app, lifecycle),
         loop="uvloop",
         http=Protocol,
-        ws="none",
+        ws="websockets-sansio",
+        ws_max_size=4096,  # nothing is expected from a client
+        ws_per_message_deflate=False,  # a context of its own for each, for a few kilobytes
         lifespan="on",
         access_log=False,
         log_config=None,

@@ -91,6 +91,10 @@ class Settings(BaseModel):
         "YYCHAT_LOG_LEVEL", "INFO", "How much is logged."
     )
 
+    log_format: Literal["auto", "json", "text"] = _field(
+        "YYCHAT_LOG_FORMAT", "auto", "Log lines as JSON, or as text; auto is text on a terminal."
+    )
+
     # Telemetry
     telemetry: bool = _field(
         "YYCHAT_TELEMETRY", True, "Watch requests: metrics, traces and performance records."
@@ -109,6 +113,25 @@ class Settings(BaseModel):
         "OTEL_EXPORTER_OTLP_ENDPOINT",
         None,
         "Where traces are sent, by OTLP over HTTP (http://tempo:4318). Unset: nowhere.",
+    )
+
+    # Metrics
+    metrics_host: str = _field("YYCHAT_METRICS_HOST", "127.0.0.1", "Address that scrapers come to.")
+    metrics_port: int = _field(
+        "YYCHAT_METRICS_PORT",
+        9464,
+        "Port for scrapers; each process takes the first free one from there on. 0: none.",
+        ge=0,
+        le=65535,
+    )
+    metrics_token: SecretStr | None = _field(
+        "YYCHAT_METRICS_TOKEN", None, "What scrapers have to know. Unset: nothing."
+    )
+    metrics_advertise: str | None = _field(
+        "YYCHAT_METRICS_ADVERTISE",
+        None,
+        "Host that Prometheus is told to scrape. Unset: YYCHAT_METRICS_HOST, or this host's name"
+        " where that is every address.",
     )
 
     # Keys

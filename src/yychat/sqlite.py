@@ -84,6 +84,13 @@ MIGRATIONS: Sequence[str] = (
         generation INTEGER NOT NULL
     ) WITHOUT ROWID;
     """,
+    """
+    CREATE TABLE instances (
+        instance     TEXT PRIMARY KEY,
+        registration BLOB NOT NULL,
+        seen         REAL NOT NULL
+    ) WITHOUT ROWID;
+    """,
 )
 
 

@@ -9,11 +9,14 @@ from . import app
 from .cache.redis import RedisCache
 from .errors import ConfigurationError
 from .extracting import aims_of, delivered, mem0_memory
+from .instances.registry_redis import RedisInstances
 from .memory.embedder import Embedder
 from .memory.mem0_ledger_redis import RedisLedger
 from .memory.outbox_redis import RedisOutbox
 from .memory.turns_redis import RedisTurns
+from .scraping import exposed
 from .settings import Settings
+from .telemetry.metrics import Metrics
 from .upstream.resilience import Backoff
 from .upstream.router import Upstreams
 
@@ -31,6 +34,9 @@ async def work(settings: Settings, begun: Callable[[str], None]) -> None:
             raise ConfigurationError(
                 "`yychat work` needs Redis (REDIS_URL): without it only `yychat serve` delivers"
             )
+        if settings.metrics_port:
+            scraping = app.scraping_of(settings)
+            exposed(Metrics(), RedisInstances(link), "work", scraping, stack)
         embedder = _embedder(settings, RedisCache(link), stack)
         memory = app.native_memory(settings, RedisTurns(link), embedder)
         app.delivered(RedisOutbox(link, kind="native"), memory, stack)

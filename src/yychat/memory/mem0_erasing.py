@@ -3,12 +3,16 @@
 It takes mem0's store alone: neither its library nor a model has to be there for it.
 """
 
+import asyncio
 from typing import Protocol
 
+from ..errors import StoreError
 from ..owner import Owner
 from .mem0_ledger import Ledger
 from .mem0_stores import Store
 from .mem0_threads import Threads
+
+WITHIN = 60.0  # seconds; a store with much in it is rewritten
 
 
 class Deleting(Protocol):
@@ -62,4 +66,10 @@ class StoreAlone:
                 self._opened = True
             return self._store.delete(where)
 
-        return await self._threads.run(work) if self._store.used() else 0
+        if not self._store.used():
+            return 0
+        try:
+            async with asyncio.timeout(WITHIN):
+                return await self._threads.run(work)
+        except TimeoutError as error:
+            raise StoreError(f"its store did not answer within {WITHIN:.0f} s") from error

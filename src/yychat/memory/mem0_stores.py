@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from ..errors import StoreError
+from .mem0_chroma_files import Room
 
 NAME = "yychat"
 ENTITIES = f"{NAME}_entities"  # mem0 makes it where it finds spaCy
@@ -73,6 +74,7 @@ class ChromaStore:
         self._client: Any = None
         self._deleting = threading.Lock()
         self._stale: list[str] = []  # what was deleted and may still be in the file
+        self._room = Room(folder)
 
     def missing(self) -> str | None:
         return _missing("chromadb", extra="mem0-local")
@@ -127,16 +129,20 @@ class ChromaStore:
         return self._client.get_collection(name, embedding_function=None)
 
     def _scrub(self) -> None:
-        """chroma's log of additions and its free pages still have the text. Where that fails, the
-        next deletion does it."""
-        if not self._stale:
+        """chroma's log of additions, its free pages and the room in its indexes still have the
+        text. Where that fails, the next deletion does it."""
+        if not self._stale and not self._room.written():
             return
         with closing(sqlite3.connect(self._file, timeout=BUSY, isolation_level=None)) as connection:
+            connection.execute("BEGIN IMMEDIATE")  # nobody adds anything meanwhile
+            self._room.blank()
             connection.executemany(
                 "UPDATE embeddings_queue SET metadata = NULL WHERE id = ?",
                 [(i,) for i in self._stale],
             )
-            connection.execute("VACUUM")
+            connection.execute("COMMIT")
+            if self._stale:
+                connection.execute("VACUUM")
         self._stale.clear()
 
 

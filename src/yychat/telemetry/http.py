@@ -35,7 +35,12 @@ def watched(
         tracer_provider=provider,
         exclude_spans=["send", "receive"],
     )
-    return middleware
+
+    async def outermost(scope: Scope, receive: Receive, send: Send) -> None:
+        # A WebSocket lasts for hours, has no status, and would count as a request that failed.
+        await (middleware if scope["type"] == "http" else app)(scope, receive, send)
+
+    return outermost
 
 
 def _details(scope: Scope) -> tuple[str, dict[str, Any]]:

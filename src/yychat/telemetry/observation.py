@@ -166,6 +166,9 @@ class Observation:
         for stage, seconds in self.timeline.spent.items():
             if stage != "other":
                 note(semconv.STAGE + stage, seconds)
+        if (usage := self.usage) is not None:
+            note(semconv.INPUT_TOKENS, usage.prompt_tokens)
+            note(semconv.OUTPUT_TOKENS, usage.completion_tokens)
         if chat is not None and chat.stream:
             self._describe_tokens()
 

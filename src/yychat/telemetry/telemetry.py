@@ -6,6 +6,7 @@ With telemetry off everything is what it was: nothing is wrapped.
 import logging
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 from opentelemetry.sdk.trace.export import SpanExporter
@@ -52,7 +53,7 @@ class Telemetry:
         self._models: list[str] = []
         processors: list[SpanProcessor] = [SpanMetrics(self.metrics, ended=self._tell)]
         if exporter is not None:
-            processors.append(Exporting(exporter, self._dropped))
+            processors.append(Exporting(exporter, partial(self.dropped, "spans")))
         self._tracing = Tracing(*processors, ratio=ratio, resource=dict(resource or {}))
 
     def listen(self, ended: Ended) -> None:
@@ -125,5 +126,6 @@ class Telemetry:
         for listener in self._ended:
             listener(span)
 
-    def _dropped(self, spans: int) -> None:
-        self.metrics.count("yychat_telemetry_dropped_total", "spans", by=spans)
+    def dropped(self, signal: str, many: int) -> None:
+        """So many spans, records or lines of the log were given up."""
+        self.metrics.count("yychat_telemetry_dropped_total", signal, by=many)

@@ -10,6 +10,7 @@ import secrets
 import stat
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -20,6 +21,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from ..errors import ConfigurationError, Forbidden, Unauthenticated
 from ..limits.budget import Budget
 from .problems import problem
+from .sockets import Refusal, credentials
 
 log = logging.getLogger(__name__)
 
@@ -187,7 +189,8 @@ class KeyFile:
 
 
 class Authenticate:
-    """ASGI middleware: puts the ``Caller`` into the request's state, or answers 401.
+    """ASGI middleware: puts the ``Caller`` into the request's state, or answers 401; a WebSocket
+    is closed with 4401 instead.
 
     Without keys, any page in a browser on this machine could call. So a keyless service refuses
     foreign origins, and unless *any_host*, names other than loopback's: a page whose name was
@@ -207,15 +210,19 @@ class Authenticate:
         self._open, self._origins = open_paths, origins
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] in self._open:
+        if scope["type"] not in ("http", "websocket") or scope["path"] in self._open:
             await self._app(scope, receive, send)
             return
+        shown = credentials(scope)
         try:
-            caller = self._caller(Headers(scope=scope))
+            caller = self._caller(shown)
         except (Unauthenticated, Forbidden) as error:
-            await problem(error)(scope, receive, send)
+            refusal = problem(error) if scope["type"] == "http" else Refusal(error)
+            await refusal(scope, receive, send)
             return
-        scope.setdefault("state", {})["caller"] = caller
+        state = scope.setdefault("state", {})
+        state["caller"] = caller
+        state["authenticate"] = partial(self._caller, shown)  # for what outlives a key
         await self._app(scope, receive, send)
 
     def _caller(self, headers: Headers) -> Caller:

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from .. import __version__
-from . import schemas
+from . import dashboard, performance, schemas
 from .problems import ErrorBody
 
 JSON = "application/json"
@@ -57,6 +57,19 @@ LIMIT = _in_query(
 )
 CHANGES = _in_query(
     "limit", "Most changes.", {"type": "integer", "minimum": 1, "maximum": 1000, "default": 20}
+)
+WINDOW = _in_query(
+    "window",
+    "Seconds until now.",
+    {"type": "integer", "minimum": 1, "maximum": 86400, "default": 300},
+)
+RECENT = _in_query(
+    "count", "Most requests.", {"type": "integer", "minimum": 1, "maximum": 1000, "default": 20}
+)
+TENANT = _in_query(
+    "tenant",
+    "Only this tenant's; a user's key has its own.",
+    {"type": "string", "pattern": "^[A-Za-z0-9_.-]{1,64}$"},
 )
 PERSONALITY = _in_query("personality_id", "Only what this personality may use.", {"type": "string"})
 UPSTREAM = (404, 429, 502, 503, 504)
@@ -117,6 +130,22 @@ OPERATIONS = (
     Operation(
         "post", "/v1/engines/split", "Let engines share the requests, sticky by owner (admin)",
         schemas.SelectionView, schemas.SplitRequest, errors=(400, 404, 409, 413),
+    ),
+    Operation(
+        "get", "/v1/performance/stats", "How chat requests did lately, of all instances",
+        performance.PerformanceStats, parameters=(WINDOW, TENANT), errors=(400,),
+    ),
+    Operation(
+        "get", "/v1/performance/recent", "The last chat requests, newest first",
+        performance.PerformanceRecords, parameters=(RECENT, TENANT), errors=(400,),
+    ),
+    Operation(
+        "delete", "/v1/performance", "Forget these records (admin)",
+        performance.PerformanceErased, parameters=(TENANT,), errors=(400,),
+    ),
+    Operation(
+        "get", "/v1/dashboard/realtime", "How the service is right now (admin); the WebSocket"
+        " /ws/dashboard has the same every second", dashboard.DashboardSnapshot, errors=(400,),
     ),
     Operation("get", "/healthz", "The process is alive", schemas.HealthView, open=True),
     Operation(

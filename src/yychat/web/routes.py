@@ -6,16 +6,27 @@ from starlette.convertors import Convertor, register_url_convertor
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Route, WebSocketRoute
 
 from ..errors import YYChatError
 from ..telemetry.observation import current
-from . import catalogue, chat, embeddings, engines, health, memory, openapi
+from . import (
+    catalogue,
+    chat,
+    dashboard,
+    embeddings,
+    engines,
+    health,
+    memory,
+    metrics,
+    openapi,
+    performance,
+)
 from .hangup import ClientGone
 from .problems import on_error, on_http_exception, problem
 from .requests import too_deep
 
-OPEN_PATHS = frozenset({"/healthz", "/readyz", "/openapi.json"})
+OPEN_PATHS = frozenset({"/healthz", "/readyz", "/openapi.json", "/metrics"})
 
 
 class _Id(Convertor[str]):
@@ -50,10 +61,16 @@ ROUTES = [
     Route("/v1/engines/history", engines.history),
     Route("/v1/engines/switch", engines.switch, methods=["POST"]),
     Route("/v1/engines/split", engines.split, methods=["POST"]),
+    Route("/v1/performance/stats", performance.stats),
+    Route("/v1/performance/recent", performance.recent),
+    Route("/v1/performance", performance.forget, methods=["DELETE"]),
+    Route("/v1/dashboard/realtime", dashboard.realtime),
+    Route("/metrics", metrics.metrics),
     Route("/healthz", health.healthz),
     Route("/readyz", health.readyz),
     Route("/openapi.json", openapi.description),
 ]
+SOCKETS = [WebSocketRoute("/ws/dashboard", dashboard.live)]
 
 
 async def on_client_gone(_request: Request, _error: Exception) -> Response:

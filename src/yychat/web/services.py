@@ -63,6 +63,7 @@ class Services:
     door: Door
     redis: RedisLink | None
     request_timeout: float
+    metrics_token: str | None
     max_body: int
     lifecycle: Lifecycle = field(default_factory=Lifecycle)
 

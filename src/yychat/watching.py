@@ -1,0 +1,106 @@
+"""Watching, put together: gauges, records of requests, and the dashboard's picture."""
+
+import time
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from functools import partial
+
+from .background import keep
+from .engines.manager import EngineManager
+from .instances.registry import InstanceRegistry
+from .instances.registry_redis import RedisInstances
+from .instances.registry_sqlite import SqliteInstances
+from .limits.inflight import Inflight
+from .memory.outbox import Backlog, OutboxDoor
+from .memory.outbox_sqlite import SqliteOutbox
+from .performance.recorder import Recorder
+from .performance.stream import RedisRecords
+from .redis_link import RedisLink
+from .sqlite import Database
+from .telemetry.telemetry import Telemetry
+from .upstream.router import Upstreams
+from .web.dashboard import WINDOW, Dashboard, InFlightView, InstanceView, Sources
+from .web.performance import stats_of
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What there is to be seen of a service."""
+
+    manager: EngineManager
+    places: Inflight
+    upstreams: Upstreams
+    outboxes: Mapping[str, OutboxDoor]
+    database: Database
+    link: RedisLink | None
+
+    async def backlogs(self) -> dict[str, Backlog]:
+        return {kind: await outbox.backlog() for kind, outbox in self.outboxes.items()}
+
+    def breakers(self) -> dict[str, str]:
+        found: dict[str, str] = {each.name: each.breaker.state for each in self.upstreams}
+        if self.link:
+            found["redis"] = "open" if self.link.degraded else "closed"
+        return found
+
+    def in_flight(self) -> InFlightView:
+        places = self.places
+        return InFlightView(places.inflight, places.limit, dict(places.tenants))
+
+
+def registry_of(database: Database, link: RedisLink | None) -> InstanceRegistry:
+    """Where processes are registered: in Redis where there is one, else in the file."""
+    return RedisInstances(link) if link else SqliteInstances(database)
+
+
+def recorded(telemetry: Telemetry, link: RedisLink | None, stack: AsyncExitStack) -> Recorder:
+    """What every chat request comes to, kept for as long as *stack*."""
+    dropped = partial(telemetry.dropped, "records")
+    recorder = Recorder(RedisRecords(link) if link else None, dropped=dropped)
+    stack.push_async_callback(recorder.close)
+    keep(stack, recorder.run)
+    telemetry.listen(recorder.ended)
+    return recorder
+
+
+def read_off(telemetry: Telemetry, parts: Parts, stack: AsyncExitStack) -> None:
+    """Gauges that follow *parts* for as long as *stack*."""
+    readings = telemetry.readings
+    readings.selection(lambda: parts.manager.selection, list(parts.manager.registered))
+    readings.inflight(parts.places)
+    readings.redis(parts.link)
+    readings.breakers(lambda: list(parts.upstreams))
+    for kind, outbox in parts.outboxes.items():
+        readings.outbox(kind, outbox)
+    readings.spool(SqliteOutbox(parts.database) if parts.link else None)
+    if telemetry.on:
+        keep(stack, readings.run)
+
+
+def board_of(
+    parts: Parts, recorder: Recorder, registry: InstanceRegistry, *, instance: str
+) -> Dashboard:
+    async def instances() -> list[InstanceView]:
+        now = time.time()
+        return [
+            InstanceView(
+                instance=found.registration.instance,
+                kind=found.registration.kind,
+                version=found.registration.version,
+                started=found.registration.started,
+                seen=now - found.silent,
+                alive=not found.dead,
+            )
+            for found in await registry.everybody()
+        ]
+
+    sources = Sources(
+        selection=lambda: parts.manager.selection,
+        chat=partial(stats_of, recorder, WINDOW, None),
+        in_flight=parts.in_flight,
+        outbox=parts.backlogs,
+        breakers=parts.breakers,
+        instances=instances,
+    )
+    return Dashboard(sources, instance=instance)
