@@ -1,5 +1,6 @@
 """Starting the real programs that tests talk to, on free ports; stopping them by their process."""
 
+import json
 import os
 import re
 import signal
@@ -24,7 +25,19 @@ class Running:
         found = _LISTENING.search("".join(lines))
         assert found, f"it did not start: {lines}"
         self.process, self.lines, self.url = process, lines, found[1]
+        self._printed = ""
         self.http = httpx2.Client(base_url=self.url, timeout=30)
+
+    def logged(self) -> list[dict[str, Any]]:
+        """The lines of its log, once it has ended."""
+        self._read()
+        lines = self._printed.splitlines()
+        return [json.loads(line) for line in lines if line.startswith("{")]
+
+    def _read(self) -> None:
+        stdout = self.process.stdout
+        if stdout and not stdout.closed and self.process.poll() is not None:
+            self._printed += stdout.read()
 
     def kill(self) -> None:
         """kill -9, as a crash would."""
@@ -41,6 +54,7 @@ class Running:
         finally:
             if self.process.poll() is None:
                 self.process.kill()
+            self._read()
             if self.process.stdout:
                 self.process.stdout.close()
 

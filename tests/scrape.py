@@ -1,12 +1,16 @@
 """What a service's /metrics says, and what a request has moved in it."""
 
+import time
+
 from prometheus_client.parser import text_string_to_metric_families
 
 from running import Running
+from yychat.telemetry.exposition import FRESH
 
 
 def scraped(running: Running) -> dict[str, float]:
     """Every series as ``name{label="value",...}``, labels in the order of the alphabet."""
+    time.sleep(FRESH + 0.05)  # what was rendered for an earlier scrape is over then
     text = running.http.get("/metrics").text
     found: dict[str, float] = {}
     for family in text_string_to_metric_families(text):  # type: ignore[no-untyped-call]

@@ -252,7 +252,7 @@ def test_requests_that_are_wrong_leave_their_places(narrow: Service, upstream: S
     assert eventually(partial(not_refused, narrow, False))
     for _ in range(PLACES + 1):
         assert narrow.http.post(PATH, content=b"{", headers=headers).status_code == 400
-        assert narrow.chat("hi", key="third", engine="none").status_code == 404
+        assert narrow.chat("hi", key="third", personality_id="none").status_code == 404
         assert narrow.chat("hi", key="third", personality_id="none").status_code == 404
         assert narrow.http.post("/v1/embeddings", json={}, headers=headers).status_code == 400
     upstream.faults(token_ms=20)

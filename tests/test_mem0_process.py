@@ -507,11 +507,11 @@ async def test_what_chroma_wrote_of_the_processs_memory_is_blanked_by_an_erasure
         await add(client, ANNA, f"I like thing{n}.", f"more-{n}")
     assert await client.delete(BOB) == 0
     assert len(await client.listing(ANNA)) == 121
-    found = await client.search(ANNA, "thing77", 5)
-    assert found[0].text == "I like thing77."
+    found = await client.search(ANNA, "thing5", 5)
+    assert "I like thing5." in [fact.text for fact in found]
     await client.close()
     again = await in_process(ChromaStore(folder / "chroma"), upstream, folder).open()
-    assert (await again.search(ANNA, "thing77", 5))[0].text == "I like thing77."
+    assert await again.search(ANNA, "thing5", 5) == found
     await again.close()
 
 

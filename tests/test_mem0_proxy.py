@@ -11,6 +11,7 @@ from mem0_parts import ScriptedMem0
 from remembering import turn
 from yychat.chat import collect
 from yychat.engines.base import BaseEngine
+from yychat.engines.checkup import Checkup
 from yychat.engines.conversing import Options
 from yychat.engines.mem0_proxy import Condition, Mem0Proxy
 from yychat.errors import EngineUnavailable
@@ -79,6 +80,30 @@ class TestMem0Proxy(EnginePromises):
         if isinstance(memory, ScriptedMemory):
             memory.name = "mem0"
         return mem0_proxy(upstreams, memory=memory, outbox=outbox, given=tools, **options)
+
+
+async def test_while_mem0_is_being_imported_it_is_not_called_ill_but_a_switch_waits() -> None:
+    client = ScriptedMem0()
+    client.slow = True
+    engine = mem0_proxy(replay(streaming=False), probe=ScriptedCondition(client))
+    checkup = Checkup(engine, patience=0.04)
+    assert (await checkup.finding(0.01)).health.healthy  # who only looks
+    assert not (await checkup.finding(0.05)).health.healthy  # who has to know
+    assert client.probes == 1
+    await checkup.close()
+
+
+async def test_an_engine_that_was_ill_stays_so_until_its_check_has_ended() -> None:
+    client = ScriptedMem0()
+    client.broken = True
+    now = 1_000.0
+    engine = mem0_proxy(replay(streaming=False), probe=ScriptedCondition(client))
+    checkup = Checkup(engine, clock=lambda: now)
+    assert not (await checkup.finding(5.0)).health.healthy
+    now += 60
+    client.broken, client.slow = False, True
+    assert not (await checkup.finding(0.01)).health.healthy
+    await checkup.close()
 
 
 class Waiting:

@@ -96,9 +96,10 @@ def check_told(stopped: Stopping) -> None:
     assert stopped.whole.headers["x-request-id"].startswith("req_")
 
 
-def complaints(capfd: pytest.CaptureFixture[str]) -> list[str]:
+def complaints(stopped: Stopping) -> list[str]:
     """What was logged beyond plain information."""
-    return [line for line in capfd.readouterr().err.splitlines() if " INFO " not in line]
+    lines = stopped.yychat.logged()
+    return [line["message"] for line in lines if line["level"] not in ("INFO", "DEBUG")]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -109,7 +110,7 @@ def test_a_second_signal_cuts_the_answers_and_tells_their_callers(
         stopped.signal(number, number)
         assert stopped.ended() == 0
     check_told(stopped)
-    (line,) = complaints(capfd)
+    (line,) = complaints(stopped)
     assert line.endswith("a further signal: 2 answers are cut")
 
 
@@ -120,7 +121,7 @@ def test_answers_that_outlast_the_shutdown_time_are_cut_the_same_way(
         stopped.signal(signal.SIGTERM)
         assert stopped.ended() == 0
     check_told(stopped)
-    assert len(complaints(capfd)) == 1
+    assert len(complaints(stopped)) == 1
 
 
 def test_in_the_drain_time_a_second_signal_ends_it_and_a_third_the_answers(

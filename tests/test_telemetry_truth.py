@@ -25,6 +25,7 @@ def watched(
         tmp_path_factory.mktemp("data"),
         OPENAI_BASE_URL=shared_simulator.base_url,
         OPENAI_MODEL="simulated",
+        MEM0_EMBEDDING_MODEL="simulated",
         YYCHAT_RETRIES="0",
         YYCHAT_REQUEST_TIMEOUT="1.5",
     ) as running:
@@ -40,8 +41,7 @@ class Moved:
     def settled(self) -> dict[str, float]:
         """Once two looks in a row agree: what follows an answer takes a moment."""
         last = self._now()
-        for _ in range(40):
-            time.sleep(0.05)
+        for _ in range(8):
             now = self._now()
             if now == last:
                 return now

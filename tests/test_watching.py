@@ -204,7 +204,10 @@ def test_the_log_is_json_and_holds_nothing_that_was_said(
     )
     assert process.stdout
     assert process.stderr
-    greeting = process.stdout.readline()
+    greeting = ""
+    while "listening on " not in greeting:
+        greeting = process.stdout.readline()
+        assert greeting, "it did not start"
     said: list[str] = []
     reader = threading.Thread(target=lambda: said.append(process.stdout.read()))  # type: ignore[union-attr]
     reader.start()

@@ -15,8 +15,11 @@ from .errors import (
     UpstreamUnreachable,
     YYChatError,
 )
+from .extracting import aims_of, store_of
 from .finding import Finding
 from .memory.embedder import UpstreamEmbedder
+from .memory.mem0_erasing import StoreAlone
+from .memory.mem0_process import quieten
 from .settings import Settings
 from .upstream.client import Upstream
 from .upstream.models import ModelCatalogue
@@ -172,11 +175,29 @@ async def _embeddings(settings: Settings, upstreams: Upstreams) -> list[Finding]
     return [Finding("embeddings", f"{model} answers with {len(vector)} dimensions")]
 
 
+async def _mem0(settings: Settings) -> list[Finding]:
+    store, selected = store_of(settings), settings.chat_engine == "mem0_proxy"
+    aims = aims_of(settings, simulated=app.simulated(settings))
+    if missing := store.missing() or aims.missing():
+        text = f"mem0_proxy cannot be selected: {missing}"
+        return [Finding("mem0", text, level="fail" if selected else "ok", remedy=REMEDIES["mem0"])]
+    if settings.mem0_database_url is None:
+        return [Finding("mem0", "mem0_proxy can be selected; its memory is the data folder's")]
+    quieten()
+    alone = StoreAlone(store)
+    try:
+        await alone.reached()
+    finally:
+        await alone.close()
+    return [Finding("mem0", "mem0_proxy can be selected; its PostgreSQL answers")]
+
+
 CHECKS: dict[str, Check] = {
     "address": _address,
     "keys": _keys,
     "store": _store,
     "redis": redis_findings,
+    "mem0": _mem0,
     "personalities": _personalities,
     "tools": _tools,
     "upstream": _upstreams,
@@ -187,6 +208,7 @@ REMEDIES = {
     "keys": "look at YYCHAT_API_KEYS_FILE or YYCHAT_API_KEYS; yychat keys new makes their lines",
     "store": "look at YYCHAT_DATA_DIR: whose it is, and how much room there is",
     "redis": "look at REDIS_URL, and whether Redis runs",
+    "mem0": "look at MEM0_STORE, MEM0_DATABASE_URL, MEM0_MODEL and MEM0_EMBEDDING_MODEL",
     "personalities": "look at YYCHAT_PERSONALITY and YYCHAT_PERSONALITIES_DIR",
     "tools": "look at YYCHAT_TIMEZONE: a name as Europe/Berlin",
     "upstream": "look at OPENAI_BASE_URL and OPENAI_API_KEY, or at YYCHAT_UPSTREAMS_FILE",

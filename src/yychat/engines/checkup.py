@@ -31,9 +31,14 @@ class Checkup:
     """One engine's ``health_check``: a single one at a time, its finding good for a moment."""
 
     def __init__(
-        self, engine: BaseEngine, *, fresh: float = FRESH, clock: Callable[[], float] = time.time
+        self,
+        engine: BaseEngine,
+        *,
+        fresh: float = FRESH,
+        patience: float = PATIENCE,
+        clock: Callable[[], float] = time.time,
     ) -> None:
-        self._engine, self._fresh, self._clock = engine, fresh, clock
+        self._engine, self._fresh, self._patience, self._clock = engine, fresh, patience, clock
         self._running: asyncio.Task[Finding] | None = None
         self._last: Finding | None = None
         self._begun = 0.0
@@ -78,7 +83,7 @@ class Checkup:
 
     def _late(self, within: float) -> Finding:
         was_well = self._last is None or self._last.health.healthy
-        in_time = time.monotonic() - self._begun < PATIENCE
+        in_time = time.monotonic() - self._begun < self._patience
         told = {"engine": f"its check takes longer than {within:g} s"}
         return Finding(Health(was_well and in_time, told), self._clock())
 

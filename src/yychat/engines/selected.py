@@ -13,6 +13,8 @@ from .selection import LastKnown, Selection, SelectionStore
 
 log = logging.getLogger(__name__)
 
+CONFIGURATION = "configuration"  # who decides before anybody has
+
 POLL = 2.0  # seconds; for announcements that were missed
 
 
@@ -32,7 +34,7 @@ class Selected:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._store, self._local, self._clock, self.first = store, local, clock, first
-        self.current = Selection({first: 100}, 0, "configuration", "CHAT_ENGINE", clock())
+        self.current = Selection({first: 100}, 0, CONFIGURATION, "CHAT_ENGINE", clock())
         self._kept: Selection | None = None
         self._woken = asyncio.Event()
 
@@ -155,7 +157,9 @@ class Selected:
             return
         self.current = selection
         shares = ", ".join(f"{name} {share}" for name, share in selection.in_force.items())
-        log.info("selection %d by %s: %s", selection.revision, selection.changed_by, shares)
+        news = selection.changed_by != CONFIGURATION  # nobody has to be told what is configured
+        level = logging.INFO if news else logging.DEBUG
+        log.log(level, "selection %d by %s: %s", selection.revision, selection.changed_by, shares)
 
     async def _keep(self) -> None:
         """Note for the next start what is in force."""

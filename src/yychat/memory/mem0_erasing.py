@@ -4,13 +4,16 @@ It takes mem0's store alone: neither its library nor a model has to be there for
 """
 
 import asyncio
-from typing import Protocol
+from collections.abc import Callable
+from typing import Protocol, TypeVar
 
 from ..errors import StoreError
 from ..owner import Owner
 from .mem0_ledger import Ledger
 from .mem0_stores import Store
 from .mem0_threads import Threads
+
+T = TypeVar("T")
 
 WITHIN = 60.0  # seconds; a store with much in it is rewritten
 
@@ -42,7 +45,7 @@ async def erased_tenant(ledger: Ledger, client: Deleting, tenant: str) -> int:
 
 
 class StoreAlone:
-    """mem0's *store* without mem0, for an erasure. See ``Deleting``; raises ``StoreError``."""
+    """mem0's *store* without mem0. See ``Deleting``; raises ``StoreError``."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -55,19 +58,27 @@ class StoreAlone:
     async def delete_tenant(self, tenant: str) -> int:
         return await self._delete({"tenant": tenant})
 
+    async def reached(self) -> None:
+        """Opens the store; makes one where there is none."""
+        await self._run(self._open)
+
     async def close(self) -> None:
         self._threads.close()
         self._store.close()
 
     async def _delete(self, where: dict[str, str]) -> int:
         def work() -> int:
-            if not self._opened:
-                self._store.open(dimensions=1)  # for mem0's configuration, which nobody reads here
-                self._opened = True
+            self._open()
             return self._store.delete(where)
 
-        if not self._store.used():
-            return 0
+        return await self._run(work) if self._store.used() else 0
+
+    def _open(self) -> None:
+        if not self._opened:
+            self._store.open(dimensions=1)  # for mem0's configuration, which nobody reads here
+            self._opened = True
+
+    async def _run(self, work: Callable[[], T]) -> T:
         try:
             async with asyncio.timeout(WITHIN):
                 return await self._threads.run(work)

@@ -9,7 +9,6 @@ import sqlite3
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
@@ -227,7 +226,6 @@ def _configure(connection: Any) -> None:
     connection.commit()
 
 
-@cache
 def _missing(*modules: str, extra: str) -> str | None:
     found: Sequence[object] = [find_spec(module) for module in modules]
     return None if all(found) else _told(extra)

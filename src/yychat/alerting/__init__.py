@@ -1,0 +1,1 @@
+"""Alerts that come back: what Alertmanager tells, and what follows from it."""
