@@ -1,6 +1,6 @@
 """How fast the service is, by its processes on loopback; what is measured is in bench/README.md.
 
-python bench/service.py [startup|latency|cpu|streams|memory|all] [--rounds N] [--json FILE]
+python bench/service.py [startup|latency|cpu|telemetry|streams|memory|all] [--rounds N] [--json FILE]
 """
 
 import subprocess
@@ -18,8 +18,9 @@ from processes import HERE
 from report import Table, machine, show, write
 from startup import startup
 from streams import streams
+from telemetry import telemetry
 
-SECTIONS = ("startup", "latency", "cpu", "streams", "memory")
+SECTIONS = ("startup", "latency", "cpu", "telemetry", "streams", "memory")
 START_UPS = 10
 
 
@@ -40,6 +41,7 @@ def main(section: str, rounds: int | None, requests: int, turns: int, file: Path
         "startup": lambda: startup(rounds or START_UPS),
         "latency": lambda: latency(rounds or 5, requests, turns),
         "cpu": lambda: cpu(rounds or 5, requests, turns),
+        "telemetry": lambda: telemetry(rounds or 5, requests, turns),
         "streams": lambda: streams(rounds or 5),
     }
     where = machine()

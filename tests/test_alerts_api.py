@@ -55,8 +55,7 @@ async def test_a_firing_alert_moves_the_traffic_and_the_answer_says_so(
 
 
 async def test_what_was_received_is_listed_newest_first(service: Site, office: Office) -> None:
-    plain = {"action": "", "alertname": "YYChatAbsent"}
-    await post(service, notification(told(office.now, **plain)))
+    await post(service, notification(told(office.now, action="", alertname="YYChatAbsent")))
     office.now += 60
     await post(service, notification(told(office.now, ended=office.now, fingerprint="f2")))
     listed = (await service.http.get("/v1/alerts")).json()
@@ -75,10 +74,8 @@ async def test_without_the_token_nothing_is_taken(
     service: Site, office: Office, headers: dict[str, str]
 ) -> None:
     await office.select(mem0_proxy=100)
-    raw = {name: value.encode() for name, value in headers.items()}
-    answer = await service.http.post(
-        "/v1/alerts", json=notification(told(office.now)), headers=[*raw.items()]
-    )
+    raw = {name.encode(): value.encode() for name, value in headers.items()}
+    answer = await service.http.post("/v1/alerts", json=notification(told(office.now)), headers=raw)
     assert answer.status_code == 401
     assert answer.headers["www-authenticate"] == "Bearer"
     assert await office.shares() == {"mem0_proxy": 100}
@@ -133,8 +130,9 @@ async def test_alertmanagers_own_empty_notification_is_taken(service: Site) -> N
 
 
 async def test_very_long_texts_are_cut(service: Site, office: Office) -> None:
-    labels = {f"label{n:02}": "x" * 999 for n in range(50)}
-    await post(service, notification(told(office.now, **labels)))
+    told_of = told(office.now)
+    told_of["labels"] |= {f"label{n:02}": "x" * 999 for n in range(50)}
+    await post(service, notification(told_of))
     (kept,) = await office.desk.newest(1)
     assert len(kept.labels) == 30
     assert max(map(len, kept.labels.values())) == 200

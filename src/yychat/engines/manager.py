@@ -28,7 +28,7 @@ from .selection import Selection, checked_reason
 
 log = logging.getLogger(__name__)
 
-READY_WITHIN = 15.0  # seconds for the target of a switch to be well
+READY_WITHIN = 20.0  # seconds for the target of a switch to be well
 NOT_ITS_OWN = (RequestError, Rejected, UpstreamError, DeadlineExceeded)
 
 

@@ -157,11 +157,11 @@ def _newest(connection: sqlite3.Connection, owner: Owner, limit: int) -> list[Tu
 def _erased(connection: sqlite3.Connection, column: str, value: str) -> int:
     (count,) = connection.execute(
         f"SELECT count(*) FROM (SELECT id FROM turns WHERE {column} = :value"
-        f" UNION SELECT id FROM outbox WHERE {column} = :value)",
-        {"value": value},
+        f" UNION SELECT id FROM outbox WHERE {column} = :value AND kind = :kind)",
+        {"value": value, "kind": KIND},
     ).fetchone()
-    for table in ("turns", "outbox"):
-        connection.execute(f"DELETE FROM {table} WHERE {column} = ?", (value,))
+    connection.execute(f"DELETE FROM turns WHERE {column} = ?", (value,))
+    connection.execute(f"DELETE FROM outbox WHERE {column} = ? AND kind = ?", (value, KIND))
     return int(count)
 
 

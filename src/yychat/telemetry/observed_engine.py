@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import Any
 
-from opentelemetry.trace import Span, SpanKind, Tracer
+from opentelemetry.trace import Span, SpanKind
 
 from ..chat import Answer, ChatRequest, Chunk, Usage
 from ..engines.base import BaseEngine, EngineInfo, Health
@@ -24,6 +24,7 @@ from ..personalities.personality import Personality
 from . import semconv
 from .observation import Observation, current
 from .spans import failed, under
+from .tracer import Tracer
 
 
 class ObservedEngine:

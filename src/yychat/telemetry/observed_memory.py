@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from msgspec.structs import replace
-from opentelemetry.trace import SpanKind, Tracer
+from opentelemetry.trace import SpanKind
 
 from ..errors import StoreError
 from ..memory.base import Memory, Recollection, Record, Turn
@@ -13,6 +13,7 @@ from ..owner import Owner
 from . import semconv
 from .observation import timeline
 from .spans import link_to, span_of, traceparent
+from .tracer import Tracer
 
 
 class ObservedMemory:

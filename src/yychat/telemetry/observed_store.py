@@ -1,12 +1,13 @@
 """The store of native turns, watched: one span for every question to it."""
 
-from opentelemetry.trace import SpanKind, Tracer
+from opentelemetry.trace import SpanKind
 
 from ..memory.base import Turn
 from ..memory.turns import Look, NewTurn, TurnStore
 from ..owner import Owner
 from . import semconv
 from .spans import span_of
+from .tracer import Tracer
 
 
 class ObservedTurns:

@@ -3,13 +3,14 @@
 from collections.abc import Collection
 from typing import Any
 
-from opentelemetry.trace import Status, StatusCode, Tracer
+from opentelemetry.trace import Status, StatusCode
 
 from ..tools.base import ToolResult
 from ..tools.registry import Registry
 from . import semconv
 from .observation import timeline
 from .spans import span_of
+from .tracer import Tracer
 
 
 class ObservedRegistry(Registry):

@@ -6,7 +6,7 @@ from time import perf_counter
 from typing import Any
 
 import msgspec
-from opentelemetry.trace import Span, SpanKind, Tracer
+from opentelemetry.trace import Span, SpanKind
 
 from ..errors import YYChatError
 from ..upstream.base import Provider
@@ -15,6 +15,7 @@ from . import semconv
 from .observation import Observation, Stage, current
 from .outcomes import error_type_of
 from .spans import failed, span_of, under
+from .tracer import Tracer
 
 CHAT = "/chat/completions"
 

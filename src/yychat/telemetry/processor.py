@@ -59,6 +59,16 @@ class SpanMetrics(SpanProcessor):
             if self._ended is not None:
                 self._ended(span)
             return
+        self._child(found, took, exemplar)
+
+    def counted(self, found: Attributes, took: float) -> None:
+        """The same for a span that is none of OpenTelemetry's: see ``LightSpan``."""
+        try:
+            self._child(found, took, None)
+        except Exception:  # noqa: BLE001 - it would come out of the request that is watched
+            self._metrics.count("yychat_telemetry_errors_total", "end")
+
+    def _child(self, found: Attributes, took: float, exemplar: Exemplar) -> None:
         operation = self._by_operation.get(found.get(semconv.OPERATION, ""))
         if operation is not None:
             operation(found, took, exemplar)

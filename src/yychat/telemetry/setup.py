@@ -12,8 +12,10 @@ from opentelemetry.sdk.trace.sampling import (
     SamplingResult,
     TraceIdRatioBased,
 )
-from opentelemetry.trace import Link, SpanKind, Tracer, TraceState
+from opentelemetry.trace import Link, SpanKind, TraceState
 from opentelemetry.util.types import Attributes
+
+from .tracer import Counted, Tracer
 
 
 class Recording(Sampler):
@@ -49,6 +51,7 @@ class Tracing:
     def __init__(
         self,
         *processors: SpanProcessor,
+        counted: Counted,
         ratio: float,
         resource: dict[str, str] | None = None,
     ) -> None:
@@ -59,7 +62,7 @@ class Tracing:
         )
         for processor in processors:  # in this order
             self._provider.add_span_processor(processor)
-        self.tracer: Tracer = self._provider.get_tracer("yychat")
+        self.tracer = Tracer(self._provider.get_tracer("yychat"), counted)
 
     @property
     def provider(self) -> TracerProvider:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import aclosing, asynccontextmanager
+from contextlib import AbstractContextManager, aclosing, asynccontextmanager, nullcontext
 from typing import Any, TypeVar
 
 from opentelemetry.trace import (
@@ -13,15 +13,16 @@ from opentelemetry.trace import (
     Status,
     StatusCode,
     TraceFlags,
-    Tracer,
     use_span,
 )
 
 from ..errors import YYChatError
 from . import semconv
 from .outcomes import error_type_of
+from .tracer import LightSpan, Tracer
 
 T = TypeVar("T")
+_NOTHING = nullcontext()
 _TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})\Z")
 Attributes = Mapping[str, Any]
 
@@ -36,15 +37,23 @@ async def span_of(
     links: tuple[Link, ...] = (),
 ) -> AsyncIterator[Span]:
     """A span for the block; our errors end it as failed, with their type and no text of theirs."""
-    span = tracer.start_span(name, kind=kind, attributes=dict(attributes), links=links)
+    span = tracer.start_span(name, kind=kind, attributes=attributes, links=links)
     try:
-        with use_span(span, record_exception=False, set_status_on_exception=False):
+        with current(span):
             yield span
     except YYChatError as error:
         failed(span, error)
         raise
     finally:
         span.end()
+
+
+def current(span: Span) -> AbstractContextManager[object]:
+    """*span* is the current one within the block. A light one need not be: what is below it is
+    light as well, by the head that both have."""
+    if isinstance(span, LightSpan):
+        return _NOTHING
+    return use_span(span, record_exception=False, set_status_on_exception=False)
 
 
 def failed(span: Span, error: YYChatError) -> None:
@@ -73,7 +82,7 @@ async def under(span: Span, items: AsyncGenerator[T, None]) -> AsyncGenerator[T,
     in another task, and the context of one does not fit the other."""
     async with aclosing(items):
         while True:
-            with use_span(span, record_exception=False, set_status_on_exception=False):
+            with current(span):
                 try:
                     item = await anext(items)
                 except StopAsyncIteration:

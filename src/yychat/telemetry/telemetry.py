@@ -51,10 +51,16 @@ class Telemetry:
         self.readings = Readings(self.metrics)
         self._ended: list[Ended] = []
         self._models: list[str] = []
-        processors: list[SpanProcessor] = [SpanMetrics(self.metrics, ended=self._tell)]
+        counting = SpanMetrics(self.metrics, ended=self._tell)
+        processors: list[SpanProcessor] = [counting]
         if exporter is not None:
             processors.append(Exporting(exporter, partial(self.dropped, "spans")))
-        self._tracing = Tracing(*processors, ratio=ratio, resource=dict(resource or {}))
+        self._tracing = Tracing(
+            *processors,
+            counted=counting.counted,
+            ratio=ratio,
+            resource=dict(resource or {}),
+        )
 
     def listen(self, ended: Ended) -> None:
         """Let *ended* see every request's span when it has ended. It must not fail or wait."""
