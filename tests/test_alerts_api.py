@@ -16,10 +16,7 @@ from yychat.web.auth import Keyring, parse_keys
 
 TOKEN = "an-alert-token"
 ADMIN, USER = "yy-admin", "yy-user"
-ROUTES = [
-    Route("/v1/alerts", alerts.listing),
-    Route("/v1/alerts", alerts.receive, methods=["POST"]),
-]
+ROUTES = [Route("/v1/alerts", alerts.alerts, methods=["GET", "POST"])]
 KEYS = "\n".join([entry(ADMIN, "ops", role="admin"), entry(USER, "app")])
 
 

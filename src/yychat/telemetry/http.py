@@ -38,25 +38,33 @@ def watched(
 
     async def outermost(scope: Scope, receive: Receive, send: Send) -> None:
         # A WebSocket lasts for hours, has no status, and would count as a request that failed.
-        await (middleware if scope["type"] == "http" else app)(scope, receive, send)
+        if scope["type"] == "http":
+            await middleware(_shown(scope), receive, send)
+        else:
+            await app(scope, receive, send)
 
     return outermost
 
 
+def _shown(scope: Scope) -> Scope:
+    """What the middleware gets to see of a request: it would note paths, addresses and agents."""
+    return {
+        "type": "http",
+        "method": scope["method"],
+        "scheme": scope["scheme"],
+        "http_version": scope["http_version"],
+        "headers": [header for header in scope["headers"] if header[0] in _CONTEXT],
+        _WHOLE: scope,
+    }
+
+
 def _details(scope: Scope) -> tuple[str, dict[str, Any]]:
-    """The span's name until the route is known, and blanks for what must not be noted."""
-    method = scope.get("method", scope["type"])
-    blank = dict.fromkeys(_PRIVATE, "")
-    return f"{method}", {**blank, semconv.URL_PATH: "", semconv.URL_QUERY: ""}
+    """The span's name until the route is known, and nothing to note."""
+    return scope["method"], {}
 
 
-_PRIVATE = (
-    "client.address",
-    "client.port",
-    "user_agent.original",
-    "network.peer.address",
-    "network.peer.port",
-)
+_CONTEXT = (b"traceparent", b"tracestate", b"baggage")
+_WHOLE = "yychat.scope"
 
 
 class Observing:
@@ -67,9 +75,7 @@ class Observing:
         self._app, self._finished = app, finished
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
+        scope = scope[_WHOLE]
         span = trace.get_current_span()
         is_chat = scope["path"] == CHAT_ROUTE and scope["method"] == "POST"
         observation = Observation(span, is_chat=is_chat)

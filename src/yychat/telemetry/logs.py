@@ -37,6 +37,7 @@ REQUESTS = "yychat.request"
 TEMPLATES = ("uvicorn", "asyncio", "opentelemetry", "aiohttp", "redis")
 QUIET = frozenset({"/healthz", "/readyz"})  # asked all the time: at level DEBUG while they are well
 
+GATHER = 0.05  # seconds that lines wait for others to be written with
 WAITING = 10_000  # lines that may wait for whoever reads them; more are dropped and counted
 TOGETHER = 500  # lines of one write
 CLOSE_WITHIN = 2.0  # seconds for the last lines
@@ -72,6 +73,7 @@ class Logs(logging.Handler):
         self._lines: deque[Line] = deque()
         self._some = threading.Event()
         self._ending = False
+        self._ended = threading.Event()
         self._thread = threading.Thread(target=self._write_forever, name="logs", daemon=True)
         self._thread.start()
 
@@ -113,6 +115,7 @@ class Logs(logging.Handler):
 
     def close(self) -> None:
         self._ending = True
+        self._ended.set()
         self._some.set()
         self._thread.join(CLOSE_WITHIN)
         super().close()
@@ -120,6 +123,7 @@ class Logs(logging.Handler):
     def _write_forever(self) -> None:
         while True:
             self._some.wait()
+            self._ended.wait(GATHER)  # a thread that is woken for each line costs more than it
             self._some.clear()
             ending = self._ending  # looked at before the lines: none is put after it
             while self._lines:

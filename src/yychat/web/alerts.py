@@ -62,12 +62,16 @@ class Alerts:
     token: str | None
 
 
+async def alerts(request: Request) -> Response:
+    return await (receive(request) if request.method == "POST" else listing(request))
+
+
 async def receive(request: Request) -> Response:
     """Open to Alertmanager alone: keys of callers do not count here."""
-    alerts = alerts_of(request)
-    _check_token(request, alerts.token)
+    inbox = alerts_of(request)
+    _check_token(request, inbox.token)
     notification = decoded(await body_of(request, MOST), _notification)
-    return _listed(await alerts.desk.take(notification.alerts))
+    return _listed(await inbox.desk.take(notification.alerts))
 
 
 async def listing(request: Request) -> Response:
