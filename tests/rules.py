@@ -1,6 +1,7 @@
 """The alerting rules as they are written, for tests that compare them with something else."""
 
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,9 @@ BOARDS = {
 }
 
 
+@cache
 def read(path: Path) -> Any:
+    """What is written there in YAML; read once, and not to be changed."""
     return yaml.safe_load(path.read_text(encoding="utf-8"))
 
 

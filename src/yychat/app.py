@@ -55,6 +55,7 @@ from .sqlite import Database
 from .telemetry.exporting import otlp
 from .telemetry.exposition import Exposition
 from .telemetry.logs import Logs
+from .telemetry.prices import read_prices
 from .telemetry.readings import Readings
 from .telemetry.telemetry import Telemetry
 from .tools.base import Tool
@@ -133,6 +134,7 @@ def telemetry_of(settings: Settings) -> Telemetry:
         on=settings.telemetry,
         ratio=settings.trace_sample_ratio,
         exporter=otlp(endpoint) if endpoint and settings.telemetry else None,
+        prices=read_prices(settings.prices_file) if settings.prices_file else None,
         resource={"service.version": __version__, "service.instance.id": worker_name()},
     )
 
@@ -300,6 +302,7 @@ async def _state(
         outboxes={"native": outbox, "mem0": mem0.outbox},
         database=base.database,
         link=link,
+        tenants=lambda: base.keyring.tenants,
     )
     readings.cache("models", lists)
     read_off(base.telemetry, parts, stack)

@@ -124,12 +124,15 @@ class Usage(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class About(msgspec.Struct, frozen=True):
-    """How an answer came about; known before its first byte, and told in headers."""
+    """How an answer came about; known before its first byte, and told in headers. ``injected`` is
+    in estimated tokens, ``duplicates`` counts memories that the history had already."""
 
     engine: str
     memory: MemoryResult = "off"
     recalled: int = 0
     trimmed: int = 0
+    injected: int = 0
+    duplicates: int = 0
     fallback_from: str | None = None
 
 

@@ -109,6 +109,12 @@ class Settings(BaseModel):
     trace_content: bool = _field(
         "YYCHAT_TRACE_CONTENT", False, "Let spans hold what users and models say. Think first."
     )
+    prices_file: Path | None = _field(
+        "YYCHAT_PRICES_FILE",
+        None,
+        "JSON of what models cost for a million tokens:"
+        ' {"MODEL": {"input": 2.5, "output": 10, "cached": 1.25, "currency": "USD"}}.',
+    )
     otlp_endpoint: str | None = _field(
         "OTEL_EXPORTER_OTLP_ENDPOINT",
         None,

@@ -1,11 +1,12 @@
 """Watching, put together: gauges, records of requests, and the dashboard's picture."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
 
+from . import __version__
 from .background import keep
 from .engines.manager import EngineManager
 from .instances.registry import InstanceRegistry
@@ -23,6 +24,8 @@ from .upstream.router import Upstreams
 from .web.dashboard import WINDOW, Dashboard, InFlightView, InstanceView, Sources
 from .web.performance import stats_of
 
+WITHIN = 1.0  # seconds for a look at how engines are
+
 
 @dataclass(frozen=True)
 class Parts:
@@ -34,6 +37,7 @@ class Parts:
     outboxes: Mapping[str, OutboxDoor]
     database: Database
     link: RedisLink | None
+    tenants: Callable[[], Sequence[str]]
 
     async def backlogs(self) -> dict[str, Backlog]:
         return {kind: await outbox.backlog() for kind, outbox in self.outboxes.items()}
@@ -43,6 +47,21 @@ class Parts:
         if self.link:
             found["redis"] = "open" if self.link.degraded else "closed"
         return found
+
+    async def dependencies(self) -> dict[str, str | None]:
+        """Of the engines that have a share: asking the others would wake them."""
+        found = await self.manager.health_of(self.manager.in_force, WITHIN)
+        troubles = {
+            name: why
+            for finding in found.values()
+            for name, why in finding.health.dependencies.items()
+        }
+        if self.link:
+            troubles["redis"] = "it is left alone" if self.link.degraded else None
+        for upstream in self.upstreams:
+            open_ = upstream.breaker.state == "open"
+            troubles[f"upstream:{upstream.name}"] = "its breaker is open" if open_ else None
+        return troubles
 
     def in_flight(self) -> InFlightView:
         places = self.places
@@ -66,8 +85,12 @@ def recorded(telemetry: Telemetry, link: RedisLink | None, stack: AsyncExitStack
 
 def read_off(telemetry: Telemetry, parts: Parts, stack: AsyncExitStack) -> None:
     """Gauges that follow *parts* for as long as *stack*."""
-    readings = telemetry.readings
-    readings.selection(lambda: parts.manager.selection, list(parts.manager.registered))
+    manager, readings = parts.manager, telemetry.readings
+    manager.notice = telemetry.switched
+    telemetry.built(__version__, list(manager.registered), "redis" if parts.link else "sqlite")
+    readings.each(lambda: telemetry.tenants(parts.tenants()))
+    readings.dependencies(parts.dependencies)
+    readings.selection(lambda: manager.selection, list(manager.registered))
     readings.inflight(parts.places)
     readings.redis(parts.link)
     readings.breakers(lambda: list(parts.upstreams))

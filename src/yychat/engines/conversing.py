@@ -98,7 +98,12 @@ class Conversing:
         if result == "hit" and not prompt.recalled:
             result = "empty"
         about: About | None = About(
-            engine=self.name, memory=result, recalled=prompt.recalled, trimmed=prompt.trimmed
+            engine=self.name,
+            memory=result,
+            recalled=prompt.recalled,
+            trimmed=prompt.trimmed,
+            injected=prompt.injected,
+            duplicates=prompt.said,
         )
         chunks = answered(self._upstreams, request, prompt.messages, tools)
         async with aclosing(chunks):

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
 
 from msgspec.structs import replace
@@ -46,6 +46,7 @@ class EngineManager:
         """Raises ``ConfigurationError`` where the first selection names none of *engines*."""
         self.registered: Mapping[str, BaseEngine] = {engine.name: engine for engine in engines}
         self.selected = selected
+        self.notice: Callable[[str], None] = lambda _cause: None  # told of every change made here
         self._checkups = {engine.name: Checkup(engine) for engine in engines}
         self._failing: set[str] = set()
         if selected.first not in self.registered:
@@ -119,7 +120,9 @@ class EngineManager:
         self.engine(name)
         weights = {each: 100 if each == name else 0 for each in self.registered}
         wanted = () if force else (name,)
-        return await self._change(weights, wanted, by, reason, if_revision)
+        changed = await self._change(weights, wanted, by, reason, if_revision)
+        self.notice("manual")
+        return changed
 
     async def split(
         self,
@@ -140,7 +143,9 @@ class EngineManager:
             raise InvalidRequest("weights: one has to be more than 0", param="weights")
         shares = {name: weights.get(name, 0) for name in self.registered}
         wanted = () if force else _growing(self.selection.weights, shares)
-        return await self._change(shares, wanted, by, reason, if_revision)
+        changed = await self._change(shares, wanted, by, reason, if_revision)
+        self.notice("split")
+        return changed
 
     async def health(self, within: float) -> dict[str, Finding]:
         """How all engines are, after at most *within* seconds."""

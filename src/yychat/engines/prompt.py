@@ -31,11 +31,13 @@ class Budget(msgspec.Struct, frozen=True):
 
 class Prompt(msgspec.Struct, frozen=True):
     """Messages ready to send. ``trimmed`` counts the caller's messages left out, ``recalled`` the
-    memories put in."""
+    memories put in, ``injected`` their tokens; ``said`` those that the history had already."""
 
     messages: Sequence[msgspec.Raw]
     trimmed: int = 0
     recalled: int = 0
+    injected: int = 0
+    said: int = 0
 
 
 class Costs:
@@ -73,7 +75,9 @@ def compose(
     """
     lead = _leading_system(request.view)
     persona = personality.system_prompt if personality else ""
-    memory = _chosen(records, request.view, budget.memory, costs or Costs())
+    costs, found = costs or Costs(), list(records)
+    fresh = _fresh(found, request.view)
+    memory = _chosen(fresh, budget.memory, costs)
     room = budget.window - min(request.reply_tokens or budget.reply, budget.window // 2)
     # No text has more tokens than bytes, so most requests need no counting at all.
     if request.size + extra_bytes + 4 * len(persona) + budget.memory <= room:
@@ -88,6 +92,8 @@ def compose(
         messages=[*messages[:lead], *inserted, *messages[lead:]],
         trimmed=len(request.view) - len(kept),
         recalled=len(memory),
+        injected=sum(map(costs.of, memory)),
+        said=len(found) - len(fresh),
     )
 
 
@@ -96,12 +102,14 @@ def _leading_system(view: Sequence[Message]) -> int:
     return next((i for i, r in enumerate(roles) if r not in ("system", "developer")), len(roles))
 
 
-def _chosen(
-    records: Iterable[Record], view: Sequence[Message], tokens: int, costs: Costs
-) -> list[Record]:
-    """The best records that fit, without what the caller's own history says already."""
+def _fresh(records: Iterable[Record], view: Sequence[Message]) -> list[Record]:
+    """As quotations, without what the caller's own history says already."""
     said = {message.text for message in view}
-    fresh = [replace(r, text=_quoted(r.text)) for r in records if r.text not in said]
+    return [replace(r, text=_quoted(r.text)) for r in records if r.text not in said]
+
+
+def _chosen(fresh: list[Record], tokens: int, costs: Costs) -> list[Record]:
+    """The best records that fit."""
     # No text has more tokens than bytes, so what is short needs no counting.
     if sum(PER_MESSAGE + len(record.text.encode()) for record in fresh) <= tokens:
         return fresh

@@ -96,6 +96,10 @@ class _Heard:
     def hear(self, chunk: Chunk) -> None:
         if chunk.about is not None:
             self._degraded = chunk.about.memory in ("degraded", "deadline")
+            if chunk.about.injected:
+                self._span.set_attribute(semconv.INJECTED_TOKENS, chunk.about.injected)
+            if chunk.about.duplicates:
+                self._span.set_attribute(semconv.DUPLICATES, chunk.about.duplicates)
         if chunk.tokens:
             self._pieces += 1
             if self._pieces == 1 and self._observation is not None:

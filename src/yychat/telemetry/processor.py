@@ -14,6 +14,7 @@ from opentelemetry.trace import SpanKind
 from . import semconv
 from .metrics import Exemplar, Metrics
 from .observation import STAGES
+from .prices import Price
 
 Attributes = Mapping[str, Any]
 Ended = Callable[[ReadableSpan], None]  # who else wants to see a request's span
@@ -25,8 +26,14 @@ _BLAMELESS = ("bad_request", "not_found", "too_large")  # the caller's, not the 
 class SpanMetrics(SpanProcessor):
     """Knows spans by their operation, and the server's by their kind."""
 
-    def __init__(self, metrics: Metrics, *, ended: Ended | None = None) -> None:
-        self._metrics, self._ended = metrics, ended
+    def __init__(
+        self,
+        metrics: Metrics,
+        *,
+        ended: Ended | None = None,
+        prices: Mapping[str, Price] | None = None,
+    ) -> None:
+        self._metrics, self._ended, self._prices = metrics, ended, prices
         self._by_operation: Mapping[str, Callable[[Attributes, float, Exemplar], None]] = {
             semconv.INVOKE_AGENT: self._agent,
             semconv.CHAT: self._client,
@@ -146,6 +153,9 @@ class SpanMetrics(SpanProcessor):
         metrics.count("yychat_engine_attempts_total", engine, result)
         if injected := found.get(semconv.INJECTED_TOKENS):
             metrics.count("yychat_memory_injected_tokens_total", engine, by=injected)
+        if dropped := found.get(semconv.DUPLICATES):
+            memory = _MEMORIES.get(engine, "")
+            metrics.count("yychat_memory_duplicates_dropped_total", memory, by=dropped)
         self._usage(found)
 
     def _usage(self, found: Attributes) -> None:
@@ -157,6 +167,16 @@ class SpanMetrics(SpanProcessor):
                 metrics.count("yychat_tenant_tokens_total", tenant, kind, by=tokens)
         if found.get(semconv.USAGE_ESTIMATED):
             metrics.count("yychat_usage_estimated_total", model)
+        if self._prices is not None and semconv.OUTPUT_TOKENS in found:
+            self._cost(found, model)
+
+    def _cost(self, found: Attributes, model: str) -> None:
+        price = self._prices.get(model) if self._prices else None
+        if price is None:
+            self._metrics.count("yychat_cost_unknown_total", model)
+            return
+        cost = price.of(*(found.get(attribute, 0) for attribute in _PRICED))
+        self._metrics.count("yychat_cost_total", model, price.currency, by=cost)
 
     def _client(self, found: Attributes, took: float, exemplar: Exemplar) -> None:
         metrics = self._metrics
@@ -213,7 +233,9 @@ class SpanMetrics(SpanProcessor):
         self._metrics.observe(name, operation, failed, amount=took, exemplar=exemplar)
 
 
+_MEMORIES = {"chat_engine": "native", "mem0_proxy": "mem0"}
 _FAILED = ("upstream_error", "engine_error", "timeout", "internal_error")
+_PRICED = (semconv.INPUT_TOKENS, semconv.OUTPUT_TOKENS, semconv.CACHED_TOKENS)
 _TOKENS = {
     "input": semconv.INPUT_TOKENS,
     "output": semconv.OUTPUT_TOKENS,

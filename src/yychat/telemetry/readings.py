@@ -46,6 +46,10 @@ class Readings:
                 await asyncio.gather(*map(self._ask, self._questions))
             await asyncio.sleep(EVERY)
 
+    def each(self, reading: Reading) -> None:
+        """Any other: called every second, in the loop."""
+        self._readings.append(reading)
+
     def selection(self, current: Callable[[], Selection], engines: Sequence[str]) -> None:
         def read() -> None:
             selection = current()

@@ -22,12 +22,15 @@ from ..tools.registry import Registry
 from ..upstream.base import Provider
 from .exporting import Exporting, ended
 from .http import UNMATCHED, Finished, watched
+from .known import prepare
 from .metrics import Metrics
 from .observed_engine import ObservedEngine
 from .observed_memory import ObservedDoor, ObservedEmbedder, ObservedMemory
 from .observed_store import ObservedTurns
 from .observed_tools import ObservedRegistry
 from .observed_upstream import ObservedUpstream
+from .outcomes import ERROR_TYPES
+from .prices import Price
 from .processor import Ended, SpanMetrics
 from .readings import Readings
 from .setup import Tracing
@@ -45,13 +48,15 @@ class Telemetry:
         ratio: float = 1.0,
         exporter: SpanExporter | None = None,
         resource: Mapping[str, str] | None = None,
+        prices: Mapping[str, Price] | None = None,
     ) -> None:
         self.on = on
         self.metrics = Metrics()
         self.readings = Readings(self.metrics)
         self._ended: list[Ended] = []
         self._models: list[str] = []
-        counting = SpanMetrics(self.metrics, ended=self._tell)
+        counting = SpanMetrics(self.metrics, ended=self._tell, prices=prices)
+        self._models += prices or ()
         processors: list[SpanProcessor] = [counting]
         if exporter is not None:
             processors.append(Exporting(exporter, partial(self.dropped, "spans")))
@@ -103,6 +108,19 @@ class Telemetry:
         """Names that may be labels from the start: configured models, and paths' templates."""
         self._models += [model for model in models if model]
         self.metrics.allow({"http_route": [*routes, UNMATCHED]})
+        prepare(self.metrics)
+
+    def built(self, version: str, engines: Sequence[str], store: str) -> None:
+        """What this process is."""
+        self.metrics.set("yychat_build_info", version, "", to=1)
+        self.metrics.set("yychat_config_info", "+".join(engines), store, to=1)
+
+    def tenants(self, names: Iterable[str]) -> None:
+        self.metrics.allow({"tenant": sorted(set(names))})
+
+    def switched(self, cause: str) -> None:
+        """The selection was changed here: see ``EngineManager``."""
+        self.metrics.count("yychat_engine_switches_total", cause)
 
     def delivered(self, kind: str, result: str) -> None:
         """A worker's notice: see ``memory.outbox.Notice``."""
@@ -118,6 +136,7 @@ class Telemetry:
 
     def _allow_upstreams(self, upstreams: Sequence[Provider]) -> None:
         names = [upstream.name for upstream in upstreams]
+        results = ("ok", *(kind for kind in ERROR_TYPES if kind.startswith("upstream_")))
         mapped = [model for each in upstreams for model in each.models or ()]
         self.metrics.allow(
             {
@@ -127,6 +146,7 @@ class Telemetry:
                 "gen_ai_request_model": [*self._models, "simulated", *mapped],
             }
         )
+        self.metrics.prepare("yychat_upstream_attempts_total", names, results)
 
     def _tell(self, span: ReadableSpan) -> None:
         for listener in self._ended:

@@ -18,6 +18,7 @@ from .requests import body_of, decoded, only, whole_number
 from .services import caller_of
 
 MOST = 4 * 1024 * 1024  # bytes of a notification
+ASK = "alerts need YYCHAT_ALERT_TOKEN as 'Authorization: Bearer <token>'"
 
 _notification = msgspec.json.Decoder(Notification)
 
@@ -87,13 +88,14 @@ def alerts_of(request: Request) -> Alerts:
 
 
 def _check_token(request: Request, token: str | None) -> None:
-    if not token:
-        raise Forbidden("alerts are not taken here: YYCHAT_ALERT_TOKEN is not set")
     given = request.headers.getlist("authorization")
     scheme, _, shown = (given[0] if len(given) == 1 else "").partition(" ")
-    known = hmac.compare_digest(shown.strip().encode("utf-8", "surrogateescape"), token.encode())
-    if scheme.lower() != "bearer" or not known:
-        raise Unauthenticated("alerts need YYCHAT_ALERT_TOKEN as 'Authorization: Bearer <token>'")
+    if scheme.lower() != "bearer" or not shown.strip():
+        raise Unauthenticated(ASK)
+    if not token:
+        raise Forbidden("alerts are not taken here: YYCHAT_ALERT_TOKEN is not set")
+    if not hmac.compare_digest(shown.strip().encode(), token.encode()):
+        raise Unauthenticated(ASK)
 
 
 def _listed(entries: Sequence[Entry]) -> Response:

@@ -85,6 +85,11 @@ class Keyring:
     def keyless(self) -> bool:
         return self._keys is None
 
+    @property
+    def tenants(self) -> list[str]:
+        """Everybody's names, of whom there is a key."""
+        return [KEYLESS.tenant] if self._keys is None else [key.tenant for key in self._keys]
+
     def replace(self, keys: Sequence[Key]) -> None:
         self._keys = keys
 

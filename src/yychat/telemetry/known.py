@@ -1,0 +1,26 @@
+"""Series that are there from the start: a rate needs a zero before its first one."""
+
+from .catalogue import CLOSED
+from .metrics import Metrics
+
+ENGINES = ("chat_engine", "mem0_proxy")
+ATTEMPTS = ("ok", "memory_degraded", "engine_error", "upstream_error", "client_error", "cancelled")
+
+
+def prepare(metrics: Metrics) -> None:
+    closed = CLOSED
+    metrics.prepare("yychat_chat_requests_total", ENGINES, closed["outcome"], closed["stream"])
+    for outcome in ("client_error", "rejected", "internal_error"):  # before there is an engine
+        metrics.prepare("yychat_chat_requests_total", ("none",), (outcome,), ("false",))
+    metrics.prepare("yychat_chat_errors_total", (*ENGINES, "none"), closed["error_type"])
+    metrics.prepare("yychat_engine_attempts_total", ENGINES, ATTEMPTS)
+    metrics.prepare("yychat_first_token_failures_total", ENGINES)
+    metrics.prepare("yychat_engine_fallbacks_total", ENGINES[:1], ENGINES[1:])
+    metrics.prepare("yychat_engine_fallbacks_total", ENGINES[1:], ENGINES[:1])
+    metrics.prepare("yychat_engine_switches_total", closed["cause"])
+    recalls = ("hit", "empty", "deadline", "error")
+    metrics.prepare("yychat_memory_recalls_total", closed["memory"], recalls, ("none",))
+    metrics.prepare("yychat_outbox_jobs_total", closed["kind"], ("done", "retried", "dead"))
+    metrics.prepare("yychat_telemetry_errors_total", ("start", "end"))
+    metrics.prepare("yychat_telemetry_dropped_total", closed["signal"])
+    metrics.prepare("yychat_event_loop_blocked_seconds_total")
