@@ -16,6 +16,8 @@ need npm npm --version
 need redis-server redis-server --version
 need redis-tools redis-cli --version
 need nginx-light nginx -v
+need prometheus promtool --version
+need prometheus-alertmanager amtool --version
 
 [ -n "$missing" ] || exit 0
 

@@ -127,7 +127,8 @@ class Waiting:
 async def test_its_health_includes_mem0s() -> None:
     client = ScriptedMem0()
     engine = mem0_proxy(replay(streaming=False), probe=ScriptedCondition(client))
-    assert (await engine.health_check()).dependencies == {"memory": None, "mem0": None}
+    well = {"memory": None, "upstream": None, "mem0": None}
+    assert (await engine.health_check()).dependencies == well
     client.broken = True
     health = await engine.health_check()
     assert (health.healthy, health.dependencies["mem0"]) == (False, "mem0 is away")

@@ -840,3 +840,16 @@ async def test_a_tool_of_ours_that_is_called_with_an_object_is_called(streaming:
     replay = Replay(*(streamed_ if streaming else whole))
     await answers(replay, asked(stream=streaming), tools(echo))
     assert echo.calls == [{"text": "x"}]
+
+
+async def test_a_look_finds_an_upstream_that_answers_anything_and_misses_one_that_is_gone(
+    bench: Bench,
+) -> None:
+    without_a_list = await bench.one(answer({"error": {"message": "no"}}, 404))
+    await Upstreams([without_a_list]).look()
+    gone = bench.client(await bench.server())
+    async with scripted_upstream() as closed:
+        gone = bench.client(closed)
+    with pytest.raises(errors.UpstreamUnreachable):
+        await Upstreams([gone]).look()
+    await Upstreams([gone, without_a_list]).look()

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -21,9 +21,16 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
 from . import __version__
+from .alerting.desk import Desk
+from .alerting.inbox import Result
+from .alerting.inbox_redis import RedisInbox
+from .alerting.inbox_sqlite import SqliteInbox
+from .alerting.notification import ALERTS
+from .alerting.rollback import Rollbacks
 from .answering import Register, engines, managed, options_of
 from .background import RESTART_AFTER, keep
 from .cache.redis import RedisCache
+from .engines.manager import EngineManager
 from .errors import ConfigurationError
 from .extracting import aims_of, mem0_parts
 from .limits.admission import Door
@@ -65,6 +72,7 @@ from .upstream.models import ModelCatalogue, model_lists
 from .upstream.resilience import Backoff
 from .upstream.router import Upstreams
 from .watching import Parts, board_of, read_off, recorded, registry_of
+from .web.alerts import Alerts
 from .web.auth import LOOPBACK, Authenticate, KeyFile, Keyring, parse_keys
 from .web.middleware import LastResort, Patient, RequestId, UntilServing
 from .web.requests import Defaults
@@ -330,8 +338,21 @@ async def _state(
         "services": services,
         "recorder": recorder,
         "dashboard": board,
+        "alerts": alerts_of(settings, manager, base, link),
         "exposition": exposition or Exposition(base.telemetry.metrics.registry),
     }
+
+
+def alerts_of(
+    settings: Settings, manager: EngineManager, base: Foundation, link: RedisLink | None
+) -> Alerts:
+    metrics, token = base.telemetry.metrics, settings.alert_token
+    metrics.allow({"alertname": ALERTS})
+    metrics.prepare("yychat_rollbacks_total", list(manager.registered), get_args(Result))
+    inbox = RedisInbox(link) if link else SqliteInbox(base.database)
+    rollbacks = Rollbacks(manager, on=settings.auto_rollback)
+    desk = Desk(inbox, rollbacks, count=metrics.count)
+    return Alerts(desk, token.get_secret_value() if token else None)
 
 
 def _keyring(settings: Settings, key_file: KeyFile | None) -> Keyring:

@@ -151,6 +151,16 @@ class Settings(BaseModel):
         "YYCHAT_ALLOW_KEYLESS", False, "Let a keyless service listen beyond loopback."
     )
 
+    # Alerts
+    alert_token: SecretStr | None = _field(
+        "YYCHAT_ALERT_TOKEN", None, "What Alertmanager has to know. Unset: no alerts are taken."
+    )
+    auto_rollback: bool = _field(
+        "YYCHAT_AUTO_ROLLBACK",
+        False,
+        "Let an alert move traffic away from a failing engine. Off: it is only noted.",
+    )
+
     # Upstream
     openai_api_key: SecretStr | None = _field("OPENAI_API_KEY", None, "Key for the upstream.")
     openai_base_url: str | None = _field(

@@ -91,6 +91,13 @@ MIGRATIONS: Sequence[str] = (
         seen         REAL NOT NULL
     ) WITHOUT ROWID;
     """,
+    """
+    CREATE TABLE alerts (
+        id       TEXT PRIMARY KEY,
+        received REAL NOT NULL,
+        entry    BLOB NOT NULL
+    ) WITHOUT ROWID;
+    """,
 )
 
 

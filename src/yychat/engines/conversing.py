@@ -30,6 +30,8 @@ log = logging.getLogger(__name__)
 HUGE = 200_000  # bytes of a request; composing more takes longer than others should wait for it
 HANDED_OVER = ("tool_calls", "function_call")  # ends of an answer that goes on at the client
 
+LOOK_EVERY = 30.0  # seconds that an upstream that was there counts as being there
+
 SaveMode = Literal["both", "user", "assistant"]
 Probe = Callable[[], Awaitable[None]]
 
@@ -87,6 +89,7 @@ class Conversing:
         self._options, self._clock = options, clock
         self._probes = probes or {}
         self._costs = Costs()
+        self._looked: tuple[float, str | None] | None = None
         self._unsaved: str | None = None  # what the last attempt to remember a turn came to
 
     async def answer(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
@@ -122,9 +125,11 @@ class Conversing:
         )
 
     async def health(self) -> Health:
-        names = ["memory", *self._probes]
+        names = ["memory", "upstream", *self._probes]
         troubles = await asyncio.gather(
-            self._memory_trouble(), *map(_trouble, self._probes.values())
+            self._memory_trouble(),
+            self._upstream_trouble(),
+            *map(_trouble, self._probes.values()),
         )
         dependencies = dict(zip(names, troubles, strict=True))
         return Health(healthy=not any(dependencies.values()), dependencies=dependencies)
@@ -201,6 +206,13 @@ class Conversing:
             assistant="" if mode == "user" else answer.text[:longest],
             engine=self.name,
         )
+
+    async def _upstream_trouble(self) -> str | None:
+        """Asked now and then: whoever looks every few seconds must not be a burden to it."""
+        now = time.monotonic()
+        if self._looked is None or now - self._looked[0] > LOOK_EVERY or self._looked[1]:
+            self._looked = now, await _trouble(self._upstreams.look)
+        return self._looked[1]
 
     async def _memory_trouble(self) -> str | None:
         if self._unsaved:

@@ -9,10 +9,9 @@ ATTEMPTS = ("ok", "memory_degraded", "engine_error", "upstream_error", "client_e
 
 def prepare(metrics: Metrics) -> None:
     closed = CLOSED
-    metrics.prepare("yychat_chat_requests_total", ENGINES, closed["outcome"], closed["stream"])
-    for outcome in ("client_error", "rejected", "internal_error"):  # before there is an engine
-        metrics.prepare("yychat_chat_requests_total", ("none",), (outcome,), ("false",))
-    metrics.prepare("yychat_chat_errors_total", (*ENGINES, "none"), closed["error_type"])
+    engines = (*ENGINES, "none")  # refused before there is one
+    metrics.prepare("yychat_chat_requests_total", engines, closed["outcome"], closed["stream"])
+    metrics.prepare("yychat_chat_errors_total", engines, closed["error_type"])
     metrics.prepare("yychat_engine_attempts_total", ENGINES, ATTEMPTS)
     metrics.prepare("yychat_first_token_failures_total", ENGINES)
     metrics.prepare("yychat_engine_fallbacks_total", ENGINES[:1], ENGINES[1:])

@@ -19,6 +19,7 @@ from .base import Provider
 from .resilience import Backoff, Breaker
 
 Payload = Mapping[str, Any]
+LOOK_WITHIN = 2.0  # seconds for one upstream to say that it is there
 LONGEST_WAIT = 3.0  # seconds; a longer Retry-After is the caller's to wait for
 
 _HOPELESS = (UpstreamRefused,)  # the same anywhere
@@ -76,6 +77,25 @@ class Upstreams:
                 async for data in reads:
                     yield data
                 return
+
+    async def look(self) -> None:
+        """Ask for the lists of models, which costs nothing, until an upstream answers: one without
+        such a list is well, too. Raises ``UpstreamError`` where none does."""
+        trouble: UpstreamError | None = None
+        for upstream in self._upstreams:
+            try:
+                async with asyncio.timeout(LOOK_WITHIN):
+                    await upstream.get("/models")
+            except (UpstreamUnreachable, UpstreamTimeout, UpstreamAuthFailed) as error:
+                trouble = error
+            except TimeoutError:
+                trouble = UpstreamTimeout("the upstream did not answer in time")
+            except UpstreamError:
+                return
+            else:
+                return
+        if trouble is not None:
+            raise trouble
 
     async def close(self) -> None:
         await asyncio.gather(*(upstream.close() for upstream in self._upstreams))

@@ -215,7 +215,7 @@ class Authenticate:
         self._open, self._origins = open_paths, origins
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] not in ("http", "websocket") or scope["path"] in self._open:
+        if scope["type"] not in ("http", "websocket") or _is_open(scope, self._open):
             await self._app(scope, receive, send)
             return
         shown = credentials(scope)
@@ -244,6 +244,12 @@ class Authenticate:
         host = _without_port(headers.get("host", ""))
         if not self._any_host and host not in LOOPBACK:
             raise Forbidden("without keys, only localhost is answered")
+
+
+def _is_open(scope: Scope, paths: Collection[str]) -> bool:
+    """Whether *paths* name the path, or its method and the path."""
+    path = scope["path"]
+    return path in paths or f"{scope.get('method')} {path}" in paths
 
 
 def _without_port(host: str) -> str:

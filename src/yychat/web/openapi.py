@@ -8,7 +8,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from .. import __version__
-from . import dashboard, performance, schemas
+from ..alerting.notification import Notification
+from . import alerts, dashboard, performance, schemas
 from .problems import ErrorBody
 
 JSON = "application/json"
@@ -30,6 +31,7 @@ class Operation(msgspec.Struct, frozen=True):
     open: bool = False
     streams: bool = False
     also: tuple[tuple[int, Struct], ...] = ()
+    key: str = "key"
 
 
 def _in_path(name: str, meaning: str) -> dict[str, Any]:
@@ -57,6 +59,9 @@ LIMIT = _in_query(
 )
 CHANGES = _in_query(
     "limit", "Most changes.", {"type": "integer", "minimum": 1, "maximum": 1000, "default": 20}
+)
+RECEIVED = _in_query(
+    "limit", "Most alerts.", {"type": "integer", "minimum": 1, "maximum": 1000, "default": 20}
 )
 WINDOW = _in_query(
     "window",
@@ -147,6 +152,14 @@ OPERATIONS = (
         "get", "/v1/dashboard/realtime", "How the service is right now (admin); the WebSocket"
         " /ws/dashboard has the same every second", dashboard.DashboardSnapshot, errors=(400,),
     ),
+    Operation(
+        "get", "/v1/alerts", "Alerts that were received, and what came of them (admin)",
+        alerts.AlertList, parameters=(RECEIVED,), errors=(400,),
+    ),
+    Operation(
+        "post", "/v1/alerts", "Alertmanager's webhook; it needs YYCHAT_ALERT_TOKEN",
+        alerts.AlertList, Notification, errors=(400, 408, 413), key="alert_token",
+    ),
     Operation("get", "/healthz", "The process is alive", schemas.HealthView, open=True),
     Operation(
         "get", "/readyz", "Whether to send requests here", schemas.HealthView, open=True,
@@ -159,6 +172,7 @@ MEANING = {
     401: "No key, or one that is not known",
     403: "Not for this key",
     404: "There is no such thing",
+    408: "The body did not arrive in time",
     409: "Somebody else was faster, or the engine is not well; `code` tells",
     413: "The body is too large",
     429: "Too many requests; see Retry-After",
@@ -192,7 +206,10 @@ def _document() -> bytes:
         "paths": paths,
         "components": {
             "schemas": components,
-            "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
+            "securitySchemes": {
+                "key": {"type": "http", "scheme": "bearer"},
+                "alert_token": {"type": "http", "scheme": "bearer"},
+            },
         },
     }
     return msgspec.json.encode(document)
@@ -211,7 +228,7 @@ def _operation(operation: Operation) -> dict[str, Any]:
         "operationId": f"{operation.method}{words}",
         "summary": operation.summary,
         "responses": _responses(operation),
-        "security": [] if operation.open else [{"key": []}],
+        "security": [] if operation.open else [{operation.key: []}],
     }
     if operation.parameters:
         described["parameters"] = list(operation.parameters)

@@ -11,6 +11,7 @@ from starlette.routing import Route, WebSocketRoute
 from ..errors import YYChatError
 from ..telemetry.observation import current
 from . import (
+    alerts,
     catalogue,
     chat,
     dashboard,
@@ -26,7 +27,8 @@ from .hangup import ClientGone
 from .problems import on_error, on_http_exception, problem
 from .requests import too_deep
 
-OPEN_PATHS = frozenset({"/healthz", "/readyz", "/openapi.json", "/metrics"})
+# Alertmanager has a token of its own: web/alerts.py asks for it.
+OPEN_PATHS = frozenset({"/healthz", "/readyz", "/openapi.json", "/metrics", "POST /v1/alerts"})
 
 
 class _Id(Convertor[str]):
@@ -61,6 +63,7 @@ ROUTES = [
     Route("/v1/engines/history", engines.history),
     Route("/v1/engines/switch", engines.switch, methods=["POST"]),
     Route("/v1/engines/split", engines.split, methods=["POST"]),
+    Route("/v1/alerts", alerts.alerts, methods=["GET", "POST"]),
     Route("/v1/performance/stats", performance.stats),
     Route("/v1/performance/recent", performance.recent),
     Route("/v1/performance", performance.forget, methods=["DELETE"]),
