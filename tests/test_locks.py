@@ -50,4 +50,7 @@ def test_tests_run_on_exactly_what_operators_run_on() -> None:
 
 @pytest.mark.parametrize("lock", LOCKS)
 def test_no_machine_learning_framework_comes_in_unnoticed(lock: str) -> None:
-    assert pins(lock).keys().isdisjoint({"onnxruntime", "tensorflow", "torch", "transformers"})
+    unwanted = {"onnxruntime", "tensorflow", "torch", "transformers"}
+    if lock == "requirements-dev.lock":
+        unwanted -= {"onnxruntime"}  # chromadb's, which is an extra; its own embedder is not used
+    assert pins(lock).keys().isdisjoint(unwanted)
