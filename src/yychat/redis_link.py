@@ -11,15 +11,13 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextvars import ContextVar
-from typing import TypeVar
-
-import redis.asyncio as redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import AuthenticationError, RedisError, ResponseError
-from redis.exceptions import TimeoutError as RedisTimeoutError
+from typing import TYPE_CHECKING, TypeVar
 
 from .errors import StoreError
+
+if TYPE_CHECKING:  # who has no Redis pays neither the time nor the memory of its library
+    import redis.asyncio as redis
+    from redis.exceptions import ResponseError
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -57,7 +55,12 @@ class RedisLink:
     """
 
     def __init__(self, url: str, *, within: float = 0.1, connections: int = CONNECTIONS) -> None:
-        self.url, self._within = url, within
+        import redis.asyncio as redis
+        from redis import exceptions
+        from redis.asyncio.retry import Retry
+        from redis.backoff import NoBackoff
+
+        self.url, self._within, self._errors = url, within, exceptions
         pool = redis.BlockingConnectionPool.from_url(
             url,
             max_connections=connections,
@@ -69,7 +72,7 @@ class RedisLink:
             retry=Retry(NoBackoff(), 0),
             health_check_interval=0,
         )
-        self._client = redis.Redis.from_pool(pool)
+        self._client: redis.Redis = redis.Redis.from_pool(pool)
         self._open = False
         self._timeouts = 0
         self.transitions = 0
@@ -80,7 +83,7 @@ class RedisLink:
         return self._open
 
     async def ask(
-        self, question: Callable[[redis.Redis], Awaitable[T]], *, within: float | None = None
+        self, question: Callable[["redis.Redis"], Awaitable[T]], *, within: float | None = None
     ) -> T:
         """Put *question* to Redis, within *within* seconds or the request's patience."""
         if self._open:
@@ -109,20 +112,20 @@ class RedisLink:
         await self._client.aclose()
         await self._client.connection_pool.disconnect()
 
-    async def _asked(self, question: Callable[[redis.Redis], Awaitable[T]], limit: float) -> T:
-        due = time.monotonic() + limit
+    async def _asked(self, question: Callable[["redis.Redis"], Awaitable[T]], limit: float) -> T:
+        due, errors = time.monotonic() + limit, self._errors
         try:
             async with asyncio.timeout(limit):
                 answer = await question(self._client)
-        except (TimeoutError, RedisTimeoutError) as error:
+        except (TimeoutError, errors.TimeoutError) as error:
             self._timed_out(late=time.monotonic() - due)
             raise StoreError("Redis did not answer in time") from error
-        except AuthenticationError as error:  # a ConnectionError to redis-py
+        except errors.AuthenticationError as error:  # a ConnectionError to redis-py
             self._leave_alone("it does not accept the password")
             raise StoreError("Redis does not accept the password", code="redis_auth") from error
-        except ResponseError as error:
+        except errors.ResponseError as error:
             raise _refused(error) from error
-        except (RedisError, OSError) as error:
+        except (errors.RedisError, OSError) as error:
             self._leave_alone(type(error).__name__)
             raise StoreError("Redis cannot be reached") from error
         self._timeouts = 0
@@ -142,7 +145,7 @@ class RedisLink:
             log.warning("Redis is away (%s): going on without it", why)
 
     async def _look(self) -> None:
-        with contextlib.suppress(TimeoutError, RedisError, OSError):
+        with contextlib.suppress(TimeoutError, self._errors.RedisError, OSError):
             # Idle connections that a crash reset look sound: each would open the breaker once more.
             await self._client.connection_pool.disconnect(inuse_connections=False)
             async with asyncio.timeout(self._within * 2):
@@ -153,7 +156,7 @@ class RedisLink:
             log.warning("Redis is back")
 
 
-def _refused(error: ResponseError) -> StoreError:
+def _refused(error: "ResponseError") -> StoreError:
     """Redis answered, and the answer was no: its first word says why, the rest may quote us.
     redis-py takes the words it knows out of the text."""
     reason = error.status_code or str(error).partition(" ")[0]

@@ -12,7 +12,6 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
-from redis.exceptions import ResponseError
 
 from ..errors import StoreError
 from ..redis_link import RedisLink
@@ -67,6 +66,8 @@ class RedisCache:
 
 async def _whatever(client: "Redis", key: str) -> Any:
     """What lies under *key*; a list or a hash there is as much garbage as wrong bytes are."""
+    from redis.exceptions import ResponseError
+
     try:
         return await client.get(key)
     except ResponseError as error:

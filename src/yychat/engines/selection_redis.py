@@ -8,17 +8,15 @@ yychat:v1:{engines}:announced   channel the selection, each time it changes
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-import redis.asyncio as redis
-from redis.asyncio.client import PubSub
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
 
 from ..redis_link import RedisLink
 from .selection import KEPT, Selection, stored_selection
+
+if TYPE_CHECKING:
+    from redis.asyncio.client import PubSub
 
 log = logging.getLogger(__name__)
 
@@ -75,7 +73,13 @@ class RedisAnnouncements:
     def __init__(
         self, url: str, *, quiet: float = QUIET, within: float = WITHIN, again: float = AGAIN
     ) -> None:
+        import redis.asyncio as redis
+        from redis.asyncio.retry import Retry
+        from redis.backoff import NoBackoff
+        from redis.exceptions import RedisError
+
         self._quiet, self._within, self._again = quiet, within, again
+        self._lost = (TimeoutError, RedisError, OSError)
         # No timeouts of its own, for the reason that redis_link.py gives: they are around it here.
         self._client: redis.Redis = redis.Redis.from_url(
             url,
@@ -92,7 +96,7 @@ class RedisAnnouncements:
             try:
                 async with self._client.pubsub() as channel:
                     await self._follow(channel, heard, joined)
-            except (TimeoutError, RedisError, OSError) as error:
+            except self._lost as error:
                 log.debug("announcements are not heard: %s", type(error).__name__)
             await asyncio.sleep(self._again)
 
@@ -100,7 +104,7 @@ class RedisAnnouncements:
         await self._client.aclose()
 
     async def _follow(
-        self, channel: PubSub, heard: Callable[[Selection], None], joined: Callable[[], None]
+        self, channel: "PubSub", heard: Callable[[Selection], None], joined: Callable[[], None]
     ) -> None:
         async with asyncio.timeout(self._within):
             await channel.subscribe(ANNOUNCED)
@@ -111,7 +115,7 @@ class RedisAnnouncements:
             elif message["type"] == "message" and (selection := stored_selection(message["data"])):
                 heard(selection)
 
-    async def _next(self, channel: PubSub) -> Mapping[str, Any]:
+    async def _next(self, channel: "PubSub") -> Mapping[str, Any]:
         """The next message; a connection that only seems to be there raises ``TimeoutError``."""
         message: Mapping[str, Any] | None = None
         while message is None:

@@ -7,14 +7,16 @@ yychat:v1:{performance}:erased   hash    tenant, or * -> up to when its records 
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-import redis.asyncio as redis
 
 from ..redis_link import RedisLink
 from .record import Record
 from .store import EVERYBODY, KEEP, MOST, Seen, Window, newest_first
+
+if TYPE_CHECKING:
+    import redis.asyncio as redis
 
 RECORDS = "yychat:v1:{performance}:records"
 ERASED = "yychat:v1:{performance}:erased"
@@ -24,7 +26,7 @@ PAGE = 1_000
 SKEW = 60.0  # seconds that Redis' clock may be behind an instance's
 
 Entry = tuple[bytes, Mapping[bytes, bytes] | None]
-Question = Callable[[redis.Redis], Awaitable[Any]]
+Question = Callable[["redis.Redis"], Awaitable[Any]]
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Record)
@@ -41,7 +43,7 @@ class RedisRecords:
     async def add(self, records: Sequence[Record]) -> None:
         encoded = [_encoder.encode(record) for record in records]
 
-        async def added(r: redis.Redis) -> None:
+        async def added(r: "redis.Redis") -> None:
             async with r.pipeline(transaction=True) as pipe:
                 for record in encoded:
                     pipe.xadd(RECORDS, {"record": record}, maxlen=self._most, approximate=True)
@@ -91,7 +93,7 @@ class RedisRecords:
         return count
 
     async def _mark(self, whose: str) -> None:
-        async def marked(r: redis.Redis) -> None:
+        async def marked(r: "redis.Redis") -> None:
             async with r.pipeline(transaction=True) as pipe:
                 pipe.hset(ERASED, whose, repr(self._clock()))
                 pipe.expire(ERASED, KEEP)  # what is older is not shown anyhow
@@ -115,7 +117,7 @@ class RedisRecords:
         return await self._link.ask(question, within=WITHIN)
 
 
-async def _delete(ids: Sequence[bytes], r: redis.Redis) -> int:
+async def _delete(ids: Sequence[bytes], r: "redis.Redis") -> int:
     return await r.xdel(RECORDS, *ids)
 
 
