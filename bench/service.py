@@ -1,6 +1,6 @@
 """How fast the service is, by its processes on loopback; what is measured is in bench/README.md.
 
-python bench/service.py [startup|latency|cpu|telemetry|streams|memory|all] [--rounds N] [--json FILE]
+python bench/service.py [SECTION] [--rounds N] [--json FILE]
 """
 
 import subprocess

@@ -13,7 +13,7 @@ def scraped(running: Running) -> dict[str, float]:
     time.sleep(FRESH + 0.05)  # what was rendered for an earlier scrape is over then
     text = running.http.get("/metrics").text
     found: dict[str, float] = {}
-    for family in text_string_to_metric_families(text):  # type: ignore[no-untyped-call]
+    for family in text_string_to_metric_families(text):
         for sample in family.samples:
             labels = ",".join(f'{name}="{value}"' for name, value in sorted(sample.labels.items()))
             found[f"{sample.name}{{{labels}}}" if labels else sample.name] = sample.value
