@@ -12,6 +12,7 @@ from running import Service, Simulator, service
 from scrape import scraped
 
 CHAT = 'http_route="/v1/chat/completions"'
+BY_THEMSELVES = ("/metrics", "event_loop", "telemetry")  # scraping and waiting move these
 BOTH = pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
 ENGINES = pytest.mark.parametrize("engine", ["chat_engine", "mem0_proxy"])
 
@@ -59,11 +60,11 @@ class Moved:
 
 def _counts(name: str) -> bool:
     own = name.startswith(("yychat_", "gen_ai_", "http_server_"))
-    return own and ("_total" in name or "_count" in name) and CHAT_ONLY(name)
-
-
-def CHAT_ONLY(name: str) -> bool:
-    return "/metrics" not in name and "event_loop" not in name and "telemetry" not in name
+    return (
+        own
+        and ("_total" in name or "_count" in name)
+        and not any(part in name for part in BY_THEMSELVES)
+    )
 
 
 def ask(running: Service, text: str = "say a b c", **fields: Any) -> httpx2.Response:
@@ -201,6 +202,14 @@ def test_a_turn_is_recalled_stored_and_counted(watched: Service, upstream: Simul
     recalls = "yychat_memory_recalls_total"
     assert now[f'{recalls}{{memory="native",result="empty",source="lexical"}}'] == 1
     assert now[f'{recalls}{{memory="native",result="hit",source="lexical"}}'] == 1
+
+
+def test_a_turn_on_its_way_to_mem0_is_counted_too(watched: Service, upstream: Simulator) -> None:
+    moved = Moved(watched)
+    answer = ask(watched, "say I like tea", user="extracted", engine="mem0_proxy")
+    assert answer.status_code == 200
+    done = 'yychat_outbox_jobs_total{kind="mem0",result="done"}'
+    eventually(lambda: moved.settled().get(done) == 1, within=30.0)
 
 
 def test_no_series_grows_with_what_callers_send(watched: Service) -> None:

@@ -7,8 +7,6 @@ need it; it ends in the reverse order.
 import asyncio
 import importlib
 import logging
-import os
-import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -30,6 +28,7 @@ from .alerting.rollback import Rollbacks
 from .answering import Register, engines, managed, options_of
 from .background import RESTART_AFTER, keep
 from .cache.redis import RedisCache
+from .delivering import delivered, replayed, worker_name
 from .engines.manager import EngineManager
 from .errors import ConfigurationError
 from .extracting import aims_of, mem0_parts
@@ -37,16 +36,15 @@ from .limits.admission import Door
 from .limits.inflight import Inflight
 from .limits.rates import Rates
 from .limits.rates_redis import RedisBuckets
-from .memory.base import Memory
 from .memory.embedder import Embedder, UpstreamEmbedder
 from .memory.embedder_cached import CachedEmbedder, vectors
 from .memory.mem0_aim import Aims
 from .memory.native import NativeMemory
-from .memory.outbox import Notice, Outbox, OutboxDoor, OutboxWorker, Woken
+from .memory.outbox import OutboxDoor
 from .memory.outbox_redis import RedisOutbox
 from .memory.outbox_sqlite import SqliteOutbox
 from .memory.secret_redis import one_secret
-from .memory.spool import Resend, SpooledOutbox, SpooledTurns
+from .memory.spool import SpooledOutbox, SpooledTurns
 from .memory.turns import TurnStore
 from .memory.turns_redis import RedisTurns
 from .memory.turns_sqlite import SqliteTurns
@@ -94,9 +92,7 @@ EXPOSED = [
     "retry-after",
 ]
 OPENAI = "https://api.openai.com/v1"
-NEVER = 10**9  # attempts: what waits for Redis is not given up
 GATHER = 0.1  # seconds; turns are recalled from the outbox meanwhile
-FLUSH_WITHIN = 5.0  # seconds for the outbox at shutdown; what is left waits for the next start
 
 
 @dataclass(frozen=True)
@@ -141,6 +137,7 @@ def telemetry_of(settings: Settings) -> Telemetry:
     return Telemetry(
         on=settings.telemetry,
         ratio=settings.trace_sample_ratio,
+        content=settings.trace_content,
         exporter=otlp(endpoint) if endpoint and settings.telemetry else None,
         prices=read_prices(settings.prices_file) if settings.prices_file else None,
         resource={"service.version": __version__, "service.instance.id": worker_name()},
@@ -279,9 +276,7 @@ async def _state(
     embedder = base.telemetry.embedder(known)
     lists = model_lists(l2=caches)
     memory, outbox = _memory(settings, base, embedder, link, stack)
-    mem0 = mem0_parts(
-        settings, base.telemetry, base.database, link, aims, stack, worker=worker_name()
-    )
+    mem0 = mem0_parts(settings, base.telemetry, base.database, link, aims, stack)
     keep(stack, memory.tidy)
     keep(stack, base.personalities.watch)
     if base.poster:
@@ -517,23 +512,16 @@ def _memory(
         store = telemetry.turns(SqliteTurns(base.database), "sqlite")
         memory = native_memory(settings, store, embedder)
         watched = telemetry.memory(memory)
-        return memory, delivered(local, watched, stack, telemetry.delivered)
+        return memory, delivered(local, watched, stack, telemetry.delivered, gather=GATHER)
     shared = RedisOutbox(link, kind="native")
     spooled = SpooledOutbox(shared, local)
     turns = SpooledTurns(RedisTurns(link), SqliteTurns(base.database), lambda: spooled.behind)
     memory = native_memory(settings, telemetry.turns(turns, "redis"), embedder)
     if settings.workers_in_serve:
         watched = telemetry.memory(memory)
-        spooled.before(delivered(shared, watched, stack, telemetry.delivered))
-    resend = Resend(memory.name, shared)
-    replayer = OutboxWorker(
-        local,
-        {memory.name: resend},
-        name=f"spool of {worker_name()}",
-        attempts=NEVER,
-        longest_pause=1.0,
-    )
-    keep(stack, partial(spooled.replay, replayer, link, turns))
+        door = delivered(shared, watched, stack, telemetry.delivered, gather=GATHER)
+        spooled.before(door)
+    replayed(spooled, memory.name, local, shared, link, stack, turns)
     return memory, spooled
 
 
@@ -546,25 +534,6 @@ def scraping_of(settings: Settings, slot: int | None = None) -> Scraping:
         advertised=settings.metrics_advertise,
         slot=slot,
     )
-
-
-def worker_name() -> str:
-    return f"{socket.gethostname()}:{os.getpid()}"
-
-
-def delivered(
-    store: Outbox,
-    memory: Memory,
-    stack: AsyncExitStack,
-    notice: Notice = lambda _kind, _result: None,
-) -> Woken:
-    """The door of *store*, with a worker behind it for as long as *stack*."""
-    worker = OutboxWorker(
-        store, {memory.name: memory}, name=worker_name(), gather=GATHER, notice=notice
-    )
-    stack.push_async_callback(worker.flush, FLUSH_WITHIN)
-    keep(stack, worker.run)
-    return Woken(store, worker.wake)
 
 
 def _poster(settings: Settings) -> "WebPoster | None":

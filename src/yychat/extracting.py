@@ -2,9 +2,8 @@
 
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from functools import partial
 
-from .background import keep
+from .delivering import delivered, replayed
 from .engines.mem0_proxy import Condition
 from .errors import ConfigurationError, EngineUnavailable
 from .memory.base import Memory
@@ -15,10 +14,10 @@ from .memory.mem0_ledger import KIND, Ledger, SqliteLedger
 from .memory.mem0_ledger_redis import RedisLedger, SpooledLedger
 from .memory.mem0_process import InProcessMem0
 from .memory.mem0_stores import ChromaStore, PgvectorStore, Store
-from .memory.outbox import Outbox, OutboxDoor, OutboxWorker, Woken
+from .memory.outbox import OutboxDoor
 from .memory.outbox_redis import RedisOutbox
 from .memory.outbox_sqlite import SqliteOutbox
-from .memory.spool import Resend, SpooledOutbox
+from .memory.spool import SpooledOutbox
 from .redis_link import RedisLink
 from .settings import Settings
 from .sqlite import Database
@@ -26,8 +25,6 @@ from .telemetry.readings import Readings
 from .telemetry.telemetry import Telemetry
 
 BATCH = 8  # turns under way at once; each is a call of a model
-FLUSH_WITHIN = 5.0  # seconds for the outbox at shutdown
-NEVER = 10**9  # attempts: what waits for Redis is not given up
 
 
 @dataclass(frozen=True)
@@ -103,37 +100,22 @@ def mem0_parts(
     link: RedisLink | None,
     aims: Aims,
     stack: AsyncExitStack,
-    *,
-    worker: str,
 ) -> Mem0Parts:
     local, noted = SqliteOutbox(database, kind=KIND), SqliteLedger(database)
     if link is None:
         memory = mem0_memory(settings, aims, noted, stack, telemetry.readings)
         watched = telemetry.memory(memory)
-        door = telemetry.outbox(delivered(local, watched, stack, worker))
-        return Mem0Parts(watched, door, Mem0Condition(memory, store_of(settings), aims))
+        door = delivered(local, watched, stack, telemetry.delivered, batch=BATCH)
+        return Mem0Parts(
+            watched, telemetry.outbox(door), Mem0Condition(memory, store_of(settings), aims)
+        )
     shared = RedisOutbox(link, kind=KIND)
     spooled = SpooledOutbox(shared, local)
     ledger = SpooledLedger(RedisLedger(link), noted, lambda: spooled.behind)
     memory = mem0_memory(settings, aims, ledger, stack, telemetry.readings)
     watched = telemetry.memory(memory)
     if settings.workers_in_serve:
-        spooled.before(delivered(shared, watched, stack, worker))
-    replayer = OutboxWorker(
-        local,
-        {KIND: Resend(KIND, shared)},
-        name=f"mem0's spool of {worker}",
-        attempts=NEVER,
-        longest_pause=1.0,
-    )
-    keep(stack, partial(spooled.replay, replayer, link))
+        spooled.before(delivered(shared, watched, stack, telemetry.delivered, batch=BATCH))
+    replayed(spooled, KIND, local, shared, link, stack)
     condition = Mem0Condition(memory, store_of(settings), aims)
     return Mem0Parts(watched, telemetry.outbox(spooled), condition)
-
-
-def delivered(store: Outbox, memory: Memory, stack: AsyncExitStack, name: str) -> Woken:
-    """The door of *store*, with a worker behind it for as long as *stack*."""
-    worker = OutboxWorker(store, {KIND: memory}, name=name, batch=BATCH)
-    stack.push_async_callback(worker.flush, FLUSH_WITHIN)
-    keep(stack, worker.run)
-    return Woken(store, worker.wake)

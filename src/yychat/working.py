@@ -7,8 +7,9 @@ from contextlib import AsyncExitStack
 
 from . import app
 from .cache.redis import RedisCache
+from .delivering import delivered, worker_name
 from .errors import ConfigurationError
-from .extracting import aims_of, delivered, mem0_memory
+from .extracting import BATCH, aims_of, mem0_memory
 from .instances.registry_redis import RedisInstances
 from .memory.embedder import Embedder
 from .memory.mem0_ledger_redis import RedisLedger
@@ -16,7 +17,6 @@ from .memory.outbox_redis import RedisOutbox
 from .memory.turns_redis import RedisTurns
 from .scraping import exposed
 from .settings import Settings
-from .telemetry.metrics import Metrics
 from .upstream.resilience import Backoff
 from .upstream.router import Upstreams
 
@@ -34,18 +34,22 @@ async def work(settings: Settings, begun: Callable[[str], None]) -> None:
             raise ConfigurationError(
                 "`yychat work` needs Redis (REDIS_URL): without it only `yychat serve` delivers"
             )
-        if settings.metrics_port:
+        telemetry = app.telemetry_of(settings)
+        await stack.enter_async_context(telemetry.running())
+        if settings.metrics_port and telemetry.on:
             scraping = app.scraping_of(settings)
-            exposed(Metrics(), RedisInstances(link), "work", scraping, stack)
+            exposed(telemetry.metrics, RedisInstances(link), "work", scraping, stack)
         embedder = _embedder(settings, RedisCache(link), stack)
-        memory = app.native_memory(settings, RedisTurns(link), embedder)
-        app.delivered(RedisOutbox(link, kind="native"), memory, stack)
+        turns = telemetry.turns(RedisTurns(link), "redis")
+        memory = telemetry.memory(app.native_memory(settings, turns, embedder))
+        native, notice = RedisOutbox(link, kind="native"), telemetry.delivered
+        delivered(native, memory, stack, notice, gather=app.GATHER)
         if settings.mem0_database_url:  # chroma is the serving instances' own
             aims = aims_of(settings, simulated=app.simulated(settings))
             aims.use(app.endpoints_of(settings))
-            mem0 = mem0_memory(settings, aims, RedisLedger(link), stack)
-            delivered(RedisOutbox(link, kind="mem0"), mem0, stack, app.worker_name())
-        begun(app.worker_name())
+            mem0 = telemetry.memory(mem0_memory(settings, aims, RedisLedger(link), stack))
+            delivered(RedisOutbox(link, kind="mem0"), mem0, stack, notice, batch=BATCH)
+        begun(worker_name())
         await stop.wait()
 
 

@@ -59,28 +59,21 @@ class Metric(msgspec.Struct, frozen=True):
         return next((unit for end, unit in ends if self.name.endswith(end)), "")
 
 
-class Labels:
-    """The values that labels may have, as far as code knows them. What else there is (models,
-    tools, tenants, upstreams, routes) comes from the configuration."""
-
-    engine = ("chat_engine", "mem0_proxy", "none")
-    memory = ("native", "mem0")
-    outcome = OUTCOMES
-    error_type = ERROR_TYPES
-    stage = STAGES
-
+ENGINES = ("chat_engine", "mem0_proxy")
+NO_ENGINE = "none"  # a request that was refused before there was one
+MEMORIES = ("native", "mem0")
 
 OTHER = "other"
 CLOSED: dict[str, tuple[str, ...]] = {
-    "engine": Labels.engine,
-    "from_engine": Labels.engine,
-    "to_engine": Labels.engine,
-    "gen_ai_agent_name": Labels.engine,
-    "memory": Labels.memory,
-    "kind": Labels.memory,
-    "outcome": Labels.outcome,
-    "error_type": Labels.error_type,
-    "stage": Labels.stage,
+    "engine": (*ENGINES, NO_ENGINE),
+    "from_engine": (*ENGINES, NO_ENGINE),
+    "to_engine": (*ENGINES, NO_ENGINE),
+    "gen_ai_agent_name": (*ENGINES, NO_ENGINE),
+    "memory": MEMORIES,
+    "kind": MEMORIES,
+    "outcome": OUTCOMES,
+    "error_type": ERROR_TYPES,
+    "stage": STAGES,
     "stream": ("true", "false"),
     "http_request_method": ("GET", "POST", "PUT", "DELETE", "OPTIONS", "HEAD", "PATCH"),
     "gen_ai_operation_name": ("chat", "embeddings"),

@@ -1,15 +1,14 @@
 """Series that are there from the start: a rate needs a zero before its first one."""
 
-from .catalogue import CLOSED
+from .catalogue import CLOSED, ENGINES
 from .metrics import Metrics
 
-ENGINES = ("chat_engine", "mem0_proxy")
 ATTEMPTS = ("ok", "memory_degraded", "engine_error", "upstream_error", "client_error", "cancelled")
 
 
 def prepare(metrics: Metrics) -> None:
     closed = CLOSED
-    engines = (*ENGINES, "none")  # refused before there is one
+    engines = closed["engine"]
     metrics.prepare("yychat_chat_requests_total", engines, closed["outcome"], closed["stream"])
     metrics.prepare("yychat_chat_errors_total", engines, closed["error_type"])
     metrics.prepare("yychat_engine_attempts_total", ENGINES, ATTEMPTS)

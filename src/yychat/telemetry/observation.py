@@ -5,6 +5,8 @@ and at its end it becomes attributes of the request's span. Nobody has to know w
 one: without a request (a worker's delivery, a check) there is none.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from time import perf_counter, time_ns
 from typing import Literal
@@ -196,6 +198,15 @@ def observe(observation: Observation) -> None:
     _current.set(observation)
 
 
-def timeline() -> Timeline | None:
+@contextmanager
+def during(stage: Stage) -> Iterator[None]:
+    """What the request does within the block; nothing outside of one."""
     observation = _current.get()
-    return observation.timeline if observation else None
+    if observation is None:
+        yield
+        return
+    observation.timeline.enter(stage)
+    try:
+        yield
+    finally:
+        observation.timeline.leave(stage)

@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import Any
 
+import msgspec
 from opentelemetry.trace import Span, SpanKind
 
 from ..chat import Answer, ChatRequest, Chunk, Usage
@@ -26,12 +27,15 @@ from .observation import Observation, current
 from .spans import failed, under
 from .tracer import Tracer
 
+LONGEST = 32_768  # characters of a text in a span, where content is wanted there at all
+
 
 class ObservedEngine:
-    """See ``BaseEngine``: it promises what *engine* does."""
+    """See ``BaseEngine``: it promises what *engine* does. With *content*, spans that may be sent on
+    hold what was asked and answered."""
 
-    def __init__(self, engine: BaseEngine, tracer: Tracer) -> None:
-        self._engine, self._tracer = engine, tracer
+    def __init__(self, engine: BaseEngine, tracer: Tracer, *, content: bool = False) -> None:
+        self._engine, self._tracer, self._content = engine, tracer, content
 
     @property
     def name(self) -> str:
@@ -52,7 +56,8 @@ class ObservedEngine:
                 semconv.TENANT: request.tenant,
             },
         )
-        heard = _Heard(span, request, observation)
+        told = self._content and span.get_span_context().trace_flags.sampled
+        heard = _Heard(span, request, observation, content=told)
         try:
             async with aclosing(under(span, self._engine.generate_response(request))) as chunks:
                 async for chunk in chunks:
@@ -86,12 +91,23 @@ class ObservedEngine:
 class _Heard:
     """What goes by on the way from an engine to the client, for the engine's span."""
 
-    def __init__(self, span: Span, request: ChatRequest, observation: Observation | None) -> None:
+    def __init__(
+        self,
+        span: Span,
+        request: ChatRequest,
+        observation: Observation | None,
+        *,
+        content: bool,
+    ) -> None:
         self._span, self._request, self._observation = span, request, observation
         self._result = "cancelled"
         self._degraded = False
         self._pieces = 0
         self._answer: Answer | None = None
+        self._content = content
+        if content:
+            asked = msgspec.json.encode(list(request.messages)).decode()
+            span.set_attribute(semconv.INPUT_MESSAGES, asked[:LONGEST])
 
     def hear(self, chunk: Chunk) -> None:
         if chunk.about is not None:
@@ -106,6 +122,8 @@ class _Heard:
                 self._observation.first_token()
         if chunk.answer is not None:
             self._answer = chunk.answer
+            if self._content:
+                self._span.set_attribute(semconv.OUTPUT_MESSAGES, chunk.answer.text[:LONGEST])
             self._result = "memory_degraded" if self._degraded else "ok"
             if self._observation is not None:
                 self._observation.usage = chunk.answer.usage

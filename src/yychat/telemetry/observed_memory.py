@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from msgspec.structs import replace
-from opentelemetry.trace import SpanKind
+from opentelemetry.trace import Span, SpanKind
 
 from ..errors import StoreError
 from ..memory.base import Memory, Recollection, Record, Turn
@@ -11,7 +11,7 @@ from ..memory.embedder import Embedder, Vector
 from ..memory.outbox import Backlog, Job, OutboxDoor
 from ..owner import Owner
 from . import semconv
-from .observation import timeline
+from .observation import during
 from .spans import link_to, span_of, traceparent
 from .tracer import Tracer
 
@@ -27,31 +27,20 @@ class ObservedMemory:
         return self._memory.name
 
     async def recall(self, owner: Owner, query: str, limit: int) -> Recollection:
-        running = timeline()
-        if running is not None:
-            running.enter("recall_search")
-        told = self._told(semconv.SEARCH_MEMORY)
-        try:
-            async with span_of(
-                self._tracer, semconv.SEARCH_MEMORY, told, kind=SpanKind.CLIENT
-            ) as span:
+        told, kind = self._told(semconv.SEARCH_MEMORY), SpanKind.CLIENT
+        with during("recall_search"):
+            async with span_of(self._tracer, semconv.SEARCH_MEMORY, told, kind=kind) as span:
                 result = "deadline"  # who waits gives up by cancelling
                 try:
                     found = await self._memory.recall(owner, query, limit)
                     result = _result_of(found)
-                    span.set_attribute(semconv.MEMORY_RECORDS, len(found.records))
-                    span.set_attribute(semconv.SOURCE, found.source)
-                    if found.records and found.records[0].score:
-                        span.set_attribute(semconv.TOP_SCORE, found.records[0].score)
                 except StoreError:
                     result = "error"
                     raise
                 finally:
                     span.set_attribute(semconv.RESULT, result)
+                _note(span, found)
                 return found
-        finally:
-            if running is not None:
-                running.leave("recall_search")
 
     async def remember(self, owner: Owner, *turns: Turn) -> None:
         told = self._told(semconv.UPSERT_MEMORY)
@@ -80,17 +69,11 @@ class ObservedDoor:
         self._outbox, self._tracer = outbox, tracer
 
     async def put(self, job: Job) -> None:
-        running = timeline()
-        if running is not None:
-            running.enter("save")
         told = {semconv.DB_OPERATION: "put"}
-        try:
+        with during("save"):
             async with span_of(self._tracer, "put", told, kind=SpanKind.CLIENT) as span:
                 turn = replace(job.turn, trace=traceparent(span))
                 await self._outbox.put(replace(job, turn=turn))
-        finally:
-            if running is not None:
-                running.leave("save")
 
     async def backlog(self) -> Backlog:
         return await self._outbox.backlog()
@@ -105,14 +88,15 @@ class ObservedEmbedder:
         return self._embedder.model
 
     async def embed(self, texts: Sequence[str]) -> list[Vector]:
-        running = timeline()
-        if running is None:
+        with during("recall_embed"):
             return await self._embedder.embed(texts)
-        running.enter("recall_embed")
-        try:
-            return await self._embedder.embed(texts)
-        finally:
-            running.leave("recall_embed")
+
+
+def _note(span: Span, found: Recollection) -> None:
+    span.set_attribute(semconv.MEMORY_RECORDS, len(found.records))
+    span.set_attribute(semconv.SOURCE, found.source)
+    if found.records and found.records[0].score:
+        span.set_attribute(semconv.TOP_SCORE, found.records[0].score)
 
 
 def _result_of(found: Recollection) -> str:

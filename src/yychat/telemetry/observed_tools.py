@@ -8,7 +8,7 @@ from opentelemetry.trace import Status, StatusCode
 from ..tools.base import ToolResult
 from ..tools.registry import Registry
 from . import semconv
-from .observation import timeline
+from .observation import during
 from .spans import span_of
 from .tracer import Tracer
 
@@ -23,22 +23,16 @@ class ObservedRegistry(Registry):
     async def call(
         self, name: str, arguments: str | dict[str, Any], *, allowed: Collection[str] | None
     ) -> ToolResult:
-        running = timeline()
-        if running is not None:
-            running.enter("tool")
         known = name if self.knows(name) else "unknown"  # models make names up
         told = {
             semconv.OPERATION: semconv.EXECUTE_TOOL,
             semconv.TOOL_NAME: known,
             semconv.TOOL_SOURCE: self.source_of(name) or "none",
         }
-        try:
+        with during("tool"):
             async with span_of(self._tracer, f"{semconv.EXECUTE_TOOL} {known}", told) as span:
                 result = await super().call(name, arguments, allowed=allowed)
                 span.set_attribute(semconv.RESULT, "ok" if result.ok else "error")
                 if not result.ok:
                     span.set_status(Status(StatusCode.ERROR))
                 return result
-        finally:
-            if running is not None:
-                running.leave("tool")

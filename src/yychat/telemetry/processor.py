@@ -12,6 +12,7 @@ from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 from opentelemetry.trace import SpanKind
 
 from . import semconv
+from .catalogue import ENGINES, MEMORIES
 from .metrics import Exemplar, Metrics
 from .observation import STAGES
 from .prices import Price
@@ -233,7 +234,7 @@ class SpanMetrics(SpanProcessor):
         self._metrics.observe(name, operation, failed, amount=took, exemplar=exemplar)
 
 
-_MEMORIES = {"chat_engine": "native", "mem0_proxy": "mem0"}
+_MEMORIES = dict(zip(ENGINES, MEMORIES, strict=True))
 _FAILED = ("upstream_error", "engine_error", "timeout", "internal_error")
 _PRICED = (semconv.INPUT_TOKENS, semconv.OUTPUT_TOKENS, semconv.CACHED_TOKENS)
 _TOKENS = {

@@ -49,8 +49,9 @@ class Telemetry:
         exporter: SpanExporter | None = None,
         resource: Mapping[str, str] | None = None,
         prices: Mapping[str, Price] | None = None,
+        content: bool = False,
     ) -> None:
-        self.on = on
+        self.on, self._content = on, content
         self.metrics = Metrics()
         self.readings = Readings(self.metrics)
         self._ended: list[Ended] = []
@@ -77,7 +78,8 @@ class Telemetry:
     def engines(self, engines: Sequence[BaseEngine]) -> list[BaseEngine]:
         if not self.on:
             return list(engines)
-        return [ObservedEngine(engine, self._tracing.tracer) for engine in engines]
+        tracer, content = self._tracing.tracer, self._content
+        return [ObservedEngine(engine, tracer, content=content) for engine in engines]
 
     def memory(self, memory: Memory) -> Memory:
         return ObservedMemory(memory, self._tracing.tracer) if self.on else memory
