@@ -9,7 +9,7 @@ NODE   := tests/node/node_modules/.package-lock.json
 .DEFAULT_GOAL := help
 # One thing after the other: the last lines of `make test` are pytest's own.
 .NOTPARALLEL:
-.PHONY: help install install-dev run test check format coverage fault-test bench-service docs lock upgrade system-packages clean
+.PHONY: help install install-dev run test check format coverage fault-test alert-test bench-service docs lock upgrade system-packages clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,10 +22,13 @@ run: install ## start YYChat on http://127.0.0.1:8000 (no key, Redis or provider
 	$(BIN)/yychat serve
 
 test: system-packages install-dev check $(NODE) ## check, then run every test (PYTEST_ARGS="-k name" for some)
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(PYTEST_ARGS)
 
 fault-test: system-packages install-dev ## break Redis under load and kill workers; prints the figures (about 6 minutes)
 	$(BIN)/python -m pytest $(PYTEST_ARGS) tests/fault
+
+alert-test: system-packages install-dev ## break one thing after the other, see who is told and how soon (about 12 minutes)
+	$(BIN)/python -m pytest $(PYTEST_ARGS) tests/alerts
 
 check: install-dev ## lint, formatting, types and import rules
 	$(BIN)/ruff check .

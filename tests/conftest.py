@@ -1,11 +1,13 @@
 """Fixtures that many tests share: a simulator for the session, a service for a module."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
+from redis_server import RedisServer, redis_server
 from running import Service, Simulator, service, simulator
+from yychat.redis_link import RedisLink
 
 
 @pytest.fixture(scope="session")
@@ -46,3 +48,19 @@ def yychat(upstream: Simulator, module_service: Service) -> Service:
 def data(tmp_path: Path) -> Path:
     """A folder for a service that a test starts itself."""
     return tmp_path / "data"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """A real Redis; what a test leaves there stays for the module's next one."""
+    with redis_server(tmp_path_factory.mktemp("redis")) as running:
+        yield running
+
+
+@pytest.fixture
+async def link(server: RedisServer) -> AsyncIterator[RedisLink]:
+    """To a Redis that is empty."""
+    server.cli("flushall")
+    link = RedisLink(server.url, within=5.0)
+    yield link
+    await link.close()

@@ -1,29 +1,14 @@
-"""What runs on a real Redis: a mix-in that brings one, empty for every test."""
-
-from collections.abc import AsyncIterator, Iterator
+"""What runs on a real Redis: a mix-in for promises that need an outbox there."""
 
 import pytest
 
-from redis_server import RedisServer, redis_server
+from redis_server import RedisServer
 from remembering import Clock
 from yychat.memory.outbox_redis import RedisOutbox
 from yychat.redis_link import RedisLink
 
 
 class OnRedis:
-    @pytest.fixture(scope="class")
-    @classmethod
-    def server(cls, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-        with redis_server(tmp_path_factory.mktemp("redis")) as running:
-            yield running
-
-    @pytest.fixture
-    async def link(self, server: RedisServer) -> AsyncIterator[RedisLink]:
-        server.cli("flushall")
-        link = RedisLink(server.url, within=5.0)
-        yield link
-        await link.close()
-
     @pytest.fixture
     def outbox(self, link: RedisLink, clock: Clock) -> RedisOutbox:
         return RedisOutbox(link, clock)

@@ -1,6 +1,7 @@
 """A real Prometheus of a test's own, on a free port and in a folder of its own."""
 
 import json
+import random
 import shutil
 import socket
 import subprocess
@@ -104,7 +105,8 @@ def prometheus(folder: Path, discovery: str) -> Iterator[Prometheus]:
 
 def free_ports(count: int) -> int:
     """The first of *count* ports in a row that are free now."""
-    for port in range(20_000, 30_000, count):
+    candidates = range(20_000, 30_000, count)
+    for port in random.sample(candidates, len(candidates)):  # others look at the same time
         held: list[socket.socket] = []
         try:
             for number in range(count):

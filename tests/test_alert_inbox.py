@@ -7,7 +7,7 @@ import pytest
 
 from alerting_parts import opened
 from inbox_promises import InboxPromises, Received
-from redis_server import RedisServer, redis_server
+from redis_server import RedisServer
 from yychat.alerting.inbox_redis import ENTRIES, RECEIVED, RedisInbox
 from yychat.alerting.inbox_sqlite import SqliteInbox
 from yychat.errors import StoreError
@@ -32,18 +32,9 @@ class TestSqliteInbox(InboxPromises):
             yield SqliteInbox(database)
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    with redis_server(tmp_path_factory.mktemp("redis")) as running:
-        yield running
-
-
 @pytest.fixture
-async def shared(server: RedisServer) -> AsyncIterator[RedisInbox]:
-    server.cli("flushall")
-    link = RedisLink(server.url, within=5.0)
-    yield RedisInbox(link, within=5.0)
-    await link.close()
+def shared(link: RedisLink) -> RedisInbox:
+    return RedisInbox(link, within=5.0)
 
 
 class TestRedisInbox(InboxPromises):

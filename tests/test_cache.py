@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from redis_server import RedisServer, redis_server
+from redis_server import RedisServer
 from yychat.cache.base import Cache
 from yychat.cache.memory import OVERHEAD, MemoryCache
 from yychat.cache.redis import PREFIX, RedisCache
@@ -63,18 +63,12 @@ class Source:
         return value
 
 
-@pytest.fixture(scope="module")
-def one_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    with redis_server(tmp_path_factory.mktemp("redis")) as server:
-        yield server
-
-
 @pytest.fixture
-def server(one_server: RedisServer) -> Iterator[RedisServer]:
+def server(server: RedisServer) -> Iterator[RedisServer]:
     """A Redis that is empty and well."""
-    one_server.cli("FLUSHALL")
-    yield one_server
-    one_server.resume()
+    server.cli("FLUSHALL")
+    yield server
+    server.resume()
 
 
 @asynccontextmanager
@@ -450,10 +444,10 @@ async def test_after_an_error_of_redis_this_load_does_not_wait_for_it_again(
 
 
 async def test_redis_serves_again_when_it_is_back(server: RedisServer) -> None:
-    async with linked(server.url, HUNG) as link:
+    async with linked(server.url) as patient, linked(server.url, 10 * HUNG) as link:
         keys = [(str(number),) for number in range(20)]
         for key in keys:
-            await cached(RedisCache(link)).get(key, Source(key[0]))
+            await cached(RedisCache(patient)).get(key, Source(key[0]))
         server.pause()
         things = cached(RedisCache(link))
         sources = [Source(key[0]) for key in keys]

@@ -1,12 +1,12 @@
 """An embedder that knows the last questions' vectors."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 
 import numpy as np
 import pytest
 
-from redis_server import RedisServer, redis_server
+from redis_server import RedisServer
 from yychat.cache.redis import RedisCache
 from yychat.errors import UpstreamTimeout
 from yychat.memory.embedder import Vector
@@ -30,12 +30,6 @@ class Embedder:
         if self.error:
             raise self.error
         return [np.array([len(text), 1 / 3, -0.0], np.float32) for text in texts]
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    with redis_server(tmp_path_factory.mktemp("redis")) as server:
-        yield server
 
 
 @pytest.fixture

@@ -2,12 +2,12 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
 
-from redis_server import RedisServer, redis_server
+from redis_server import RedisServer
 from selection_promises import SelectionPromises, selection
 from yychat.engines.selection import Selection
 from yychat.engines.selection_redis import (
@@ -19,20 +19,6 @@ from yychat.engines.selection_redis import (
 )
 from yychat.errors import StoreError
 from yychat.redis_link import RedisLink
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    with redis_server(tmp_path_factory.mktemp("redis")) as running:
-        yield running
-
-
-@pytest.fixture
-async def link(server: RedisServer) -> AsyncIterator[RedisLink]:
-    server.cli("flushall")
-    link = RedisLink(server.url, within=5.0)
-    yield link
-    await link.close()
 
 
 @pytest.fixture

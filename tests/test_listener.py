@@ -2,6 +2,7 @@
 
 import http.client
 import socket
+import threading
 from collections.abc import Iterator, Mapping
 
 import pytest
@@ -210,10 +211,21 @@ def test_an_address_that_is_not_ours_stops_the_start(host: str) -> None:
         MetricsListener(host, 9464)
 
 
-def test_closing_does_not_wait_for_slow_clients(listener: MetricsListener) -> None:
-    with socket.create_connection((HOST, listener.port)) as slow:
-        slow.sendall(b"GET /hello HTTP/1.1\r\n")
+def test_closing_does_not_wait_for_slow_pages() -> None:
+    asked_for, closed = threading.Event(), threading.Event()
+    was_closed: list[bool] = []
+
+    def slow(_headers: Mapping[str, str]) -> Reply:
+        asked_for.set()
+        was_closed.append(closed.wait(10))
+        return Reply(200, b"late\n", {})
+
+    listener = MetricsListener(HOST, 0)
+    listener.start({"/slow": slow})
+    with socket.create_connection((HOST, listener.port), timeout=20) as client:
+        client.sendall(b"GET /slow HTTP/1.1\r\n\r\n")
+        assert asked_for.wait(10)
         listener.close()
-        slow.setblocking(False)
-        with pytest.raises(BlockingIOError):  # it was not waited for: it is still there
-            slow.recv(1)
+        closed.set()
+        assert client.recv(1024)
+    assert was_closed == [True]

@@ -1,13 +1,13 @@
 """Each memory has jobs of its own in one outbox: none waits for a slower one."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from outbox_promises import LEASE, buried, taken
-from redis_server import RedisServer, redis_server
+from redis_server import RedisServer
 from remembering import Clock, job, owner, turn
 from yychat.letters import Outboxes
 from yychat.memory.mem0_ledger import SqliteLedger
@@ -19,20 +19,6 @@ from yychat.memory.spool import Resend, SpooledOutbox
 from yychat.memory.turns_redis import RedisTurns
 from yychat.redis_link import RedisLink
 from yychat.sqlite import Database
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    with redis_server(tmp_path_factory.mktemp("redis")) as running:
-        yield running
-
-
-@pytest.fixture
-async def link(server: RedisServer) -> AsyncIterator[RedisLink]:
-    server.cli("flushall")
-    link = RedisLink(server.url, within=5.0)
-    yield link
-    await link.close()
 
 
 @pytest.fixture

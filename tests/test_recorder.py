@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
@@ -17,12 +17,6 @@ from yychat.performance.recorder import WAITING, Recorder
 from yychat.performance.ring import Ring
 from yychat.performance.stream import RECORDS, RedisRecords
 from yychat.redis_link import RedisLink
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    with redis_server(tmp_path_factory.mktemp("redis")) as running:
-        yield running
 
 
 class Instance(Recorder):

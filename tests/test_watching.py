@@ -17,7 +17,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Origin, Subprotocol
 
-from redis_server import RedisServer, redis_server
+from redis_server import RedisServer
 from running import Service, Simulator, service
 from yychat.web.auth import new_key
 
@@ -34,12 +34,6 @@ def got(of: Service, path: str, key: str = "") -> Any:
     answer = of.http.get(path, headers=bearer(key) if key else {})
     assert answer.status_code == 200, answer.text
     return answer.json()
-
-
-@pytest.fixture(scope="module")
-def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    with redis_server(tmp_path_factory.mktemp("redis")) as running:
-        yield running
 
 
 @contextmanager
@@ -86,12 +80,12 @@ def test_failures_are_there_and_apart(yychat: Service, upstream: Simulator) -> N
 
 
 def test_two_instances_see_each_others_requests(
-    upstream: Simulator, redis: RedisServer, tmp_path: Path
+    upstream: Simulator, server: RedisServer, tmp_path: Path
 ) -> None:
     secret = tmp_path / "owner.secret"
     secret.write_text("ab" * 32)
     secret.chmod(0o600)
-    shared = {"REDIS_URL": redis.url, "YYCHAT_OWNER_SECRET_FILE": str(secret)}
+    shared = {"REDIS_URL": server.url, "YYCHAT_OWNER_SECRET_FILE": str(secret)}
     one = guarded(tmp_path / "one", upstream, **shared)
     other = guarded(tmp_path / "two", upstream, **shared)
     with one as first, other as second:
