@@ -8,8 +8,9 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -23,6 +24,7 @@ from yychat.errors import StoreError
 from yychat.memory.mem0 import Mem0Memory, recalled_facts
 from yychat.memory.mem0_aim import Aims
 from yychat.memory.mem0_chroma_files import HEADER
+from yychat.memory.mem0_client import Fact
 from yychat.memory.mem0_lazy import LazyClient
 from yychat.memory.mem0_ledger import SqliteLedger
 from yychat.memory.mem0_process import InProcessMem0
@@ -199,6 +201,21 @@ async def test_a_model_that_fails_fails_the_turn_and_nothing_of_it_is_stored(
     assert await mem0.listing(ANNA) == []
     await add(mem0, ANNA, "I like tea.", "job-1")
     assert len(await mem0.listing(ANNA)) == 1
+
+
+async def test_searches_that_failed_leave_nothing_behind(
+    mem0: InProcessMem0, upstream: Simulator
+) -> None:
+    await add(mem0, ANNA, "I like tea", "one")
+
+    def searches() -> list[Coroutine[Any, Any, Sequence[Fact]]]:
+        return [mem0.search(ANNA, f"tea {number}", 3) for number in range(16)]
+
+    upstream.faults(only="embeddings", error_rate=1, error_status=400)
+    failed = await asyncio.gather(*searches(), return_exceptions=True)
+    assert {type(each) for each in failed} == {StoreError}
+    upstream.reset()
+    assert all(await asyncio.gather(*searches()))
 
 
 async def test_sixteen_at_once_lose_nothing(mem0: InProcessMem0) -> None:

@@ -47,10 +47,11 @@ class Guard:
     @contextmanager
     def whole(self) -> Iterator[None]:
         """Within, what fails once fails to the end, and then the whole."""
-        self._add.failed = None
+        self._add.under_way, self._add.failed = True, None
         try:
             yield
         finally:
+            self._add.under_way = False
             failed, self._add.failed = self._add.failed, None
         if failed is not None:
             raise StoreError("mem0 could not store a turn as a whole") from failed
@@ -73,8 +74,10 @@ class Guard:
 
     @contextmanager
     def _noted(self) -> Iterator[None]:
-        failed = getattr(self._add, "failed", None)
-        if failed is not None:
+        if not getattr(self._add, "under_way", False):
+            yield  # a search: what fails in one is nothing to the next
+            return
+        if self._add.failed is not None:
             raise StoreError("this turn has failed already")
         fine = False
         try:
