@@ -27,6 +27,7 @@ class Prometheus:
     """What it knows, asked over its API."""
 
     def __init__(self, url: str) -> None:
+        self.url = url
         self._http = httpx2.Client(base_url=url, timeout=10)
 
     def value(self, query: str) -> float | None:
@@ -34,6 +35,17 @@ class Prometheus:
         found = self._ask("query", query=query)["result"]
         assert len(found) <= 1, found
         return float(found[0]["value"][1]) if found else None
+
+    def series(self, query: str) -> list[tuple[dict[str, str], float]]:
+        """Labels and values of all results of a *query*."""
+        found = self._ask("query", query=query)["result"]
+        return [(each["metric"], float(each["value"][1])) for each in found]
+
+    def range(self, query: str, seconds: float, step: float) -> list[list[float]]:
+        """What a graph of the last *seconds* shows: each line's values."""
+        now = time.time()
+        found = self._ask("query_range", query=query, start=now - seconds, end=now, step=step)
+        return [[float(value) for _, value in each["values"]] for each in found["result"]]
 
     def targets(self) -> dict[str, str]:
         """Health (up, down, unknown) of every target, by instance."""

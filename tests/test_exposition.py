@@ -91,6 +91,8 @@ def test_gzip_is_for_those_who_take_it(metrics: Metrics) -> None:
     plain, zipped = exposition.page(ACCEPT_2), exposition.page(ACCEPT_2, "deflate, gzip;q=0.8")
     assert zipped.headers == {**plain.headers, "content-encoding": "gzip"}
     assert gzip.decompress(zipped.body) == plain.body
+    for refused in ("gzip;q=0", "identity, gzip; q=0.0", "x-gzip", "br"):
+        assert exposition.page(ACCEPT_2, refused) == plain
     assert len(zipped.body) < len(plain.body) / 5
 
 

@@ -26,11 +26,13 @@ from fakes import (
 )
 from fakes import answer as response
 from running import Running, Service, Simulator, service
+from scrape import scraped, series
 from yychat.chat import Chunk
 from yychat.web.hangup import ClientGone, unless_gone
 from yychat.web.sse import EventStream
 
 LONG = "write 5000 words"
+SLOW = "write 100 words"  # at half a second each
 WITHIN = 10.0  # seconds; a bound for a broken build, no promise
 
 
@@ -142,6 +144,28 @@ def test_half_a_hundred_clients_leaving_at_once_leak_nothing(
     for complaint in ("never retrieved", "never awaited", "nclosed", "Warning", "Traceback"):
         assert complaint not in said
     assert "a bug" not in said
+
+
+def test_two_hundred_streams_that_are_left_at_once_leave_every_gauge_at_0(
+    yychat: Service, upstream: Simulator
+) -> None:
+    ended = {"engine": "chat_engine", "outcome": "cancelled", "stream": "true"}
+    gauges = ("yychat_inflight_requests", "http_server_active_requests")
+    tenant = series("yychat_tenant_inflight_requests", tenant="local")
+
+    def seen() -> list[float]:
+        now = scraped(yychat)
+        names = (*gauges, tenant, series("yychat_chat_requests_total", **ended))
+        return [now.get(name, 0) for name in names]
+
+    before = seen()[-1]
+    upstream.faults(only="chat", token_ms=500)
+    with ExitStack() as clients:
+        opened = [clients.enter_context(chat(yychat, SLOW, stream=True)) for _ in range(200)]
+        assert all(connection.recv(16) for connection in opened)
+        # One more is the scrape itself.
+        eventually(lambda: seen() == [200, 201, 200, before], "200 are under way")
+    eventually(lambda: seen() == [0, 1, 0, before + 200], "200 are over, once each")
 
 
 def test_a_client_that_does_not_read_is_let_go_when_its_time_is_up(

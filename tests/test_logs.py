@@ -27,7 +27,10 @@ from yychat.chat import ChatRequest
 from yychat.errors import CapacityExceeded
 from yychat.telemetry.http import watched
 from yychat.telemetry.logs import WAITING, Form, Logs, as_json, as_text, log_to
+from yychat.telemetry.metrics import Metrics
 from yychat.telemetry.observation import Observation, current
+from yychat.telemetry.processor import SpanMetrics
+from yychat.telemetry.setup import Tracing
 from yychat.web.middleware import LastResort, RequestId
 
 SECRET = "xyzzy-plugh"
@@ -132,7 +135,7 @@ def test_of_an_exception_the_type_and_the_place_are_said_and_not_the_text(pipe: 
     assert SECRET not in str(lines)
 
 
-@pytest.mark.parametrize("name", ["uvicorn.error", "asyncio", "mem0.memory.main", "openai", "x"])
+@pytest.mark.parametrize("name", ["uvicorn.error", "asyncio", "aiohttp.client", "openai", "x"])
 def test_what_other_packages_quote_is_left_out(pipe: Pipe, name: str) -> None:
     with logging_to(pipe.write, "DEBUG"):
         logging.getLogger(name).warning("it said %s", SECRET)
@@ -245,20 +248,20 @@ async def memory(_request: Request) -> Response:
 
 
 @pytest.fixture
-def provider() -> Iterator[TracerProvider]:
-    provider = TracerProvider(sampler=ALWAYS_ON, shutdown_on_exit=False)
-    yield provider
-    provider.shutdown()
+def tracing() -> Iterator[Tracing]:
+    tracing = Tracing(counting=SpanMetrics(Metrics()), ratio=1.0)
+    yield tracing
+    tracing.close()
 
 
-async def asked(logs: Logs, provider: TracerProvider) -> httpx2.Response:
+async def asked(logs: Logs, tracing: Tracing) -> httpx2.Response:
     """Some requests at a real server, with a secret wherever a caller can put one."""
     routes = [
         Route("/v1/chat/completions", chat, methods=["POST"]),
         Route("/v1/conversations/{id}/memory", memory),
         Route("/healthz", memory),
     ]
-    app = watched(RequestId(LastResort(Starlette(routes=routes))), provider, logs.finished)
+    app = watched(RequestId(LastResort(Starlette(routes=routes))), tracing, logs.finished)
     listener = socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(app, lifespan="off", log_config=None, access_log=False)
     server = uvicorn.Server(config)
@@ -279,11 +282,9 @@ async def asked(logs: Logs, provider: TracerProvider) -> httpx2.Response:
     return first
 
 
-async def test_each_request_is_one_line_from_inside_its_span(
-    pipe: Pipe, provider: TracerProvider
-) -> None:
+async def test_each_request_is_one_line_from_inside_its_span(pipe: Pipe, tracing: Tracing) -> None:
     with logging_to(pipe.write) as logs:
-        answer = await asked(logs, provider)
+        answer = await asked(logs, tracing)
     lines = [line for line in pipe.lines() if line["logger"].startswith("yychat")]
     requests = [line for line in lines if line["logger"] == "yychat.request"]
     chat_route, memory_route = "/v1/chat/completions", "/v1/conversations/{id}/memory"
@@ -308,10 +309,10 @@ async def test_each_request_is_one_line_from_inside_its_span(
 
 @pytest.mark.parametrize("form", ["json", "text"])
 async def test_nothing_that_a_caller_sends_gets_into_the_log(
-    pipe: Pipe, provider: TracerProvider, form: Form
+    pipe: Pipe, tracing: Tracing, form: Form
 ) -> None:
     with logging_to(pipe.write, "DEBUG", form) as logs:
-        await asked(logs, provider)
+        await asked(logs, tracing)
     said = pipe.text()
     assert said.count("yychat.request") == 6
     assert SECRET not in said

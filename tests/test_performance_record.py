@@ -3,12 +3,11 @@
 from collections.abc import Iterator
 
 import pytest
-from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 from opentelemetry.trace import SpanKind, Tracer
 
-from yychat.performance.record import INSTANCE, record_of
+from yychat.performance.record import record_of
 from yychat.telemetry import semconv
 
 SECOND = 1_000_000_000
@@ -16,8 +15,7 @@ SECOND = 1_000_000_000
 
 @pytest.fixture
 def tracer() -> Iterator[Tracer]:
-    resource = Resource({INSTANCE: "here:1"})
-    provider = TracerProvider(sampler=ALWAYS_ON, resource=resource, shutdown_on_exit=False)
+    provider = TracerProvider(sampler=ALWAYS_ON, shutdown_on_exit=False)
     yield provider.get_tracer("test")
     provider.shutdown()
 
@@ -32,7 +30,7 @@ def ended(tracer: Tracer, **attributes: object) -> ReadableSpan:
 
 
 def test_a_span_of_another_request_is_none(tracer: Tracer) -> None:
-    assert record_of(ended(tracer, **{semconv.HTTP_ROUTE: "/v1/models"})) is None
+    assert record_of(ended(tracer, **{semconv.HTTP_ROUTE: "/v1/models"}), "here:1") is None
 
 
 def test_a_whole_answer_is_a_record_with_its_stages(tracer: Tracer) -> None:
@@ -50,7 +48,7 @@ def test_a_whole_answer_is_a_record_with_its_stages(tracer: Tracer) -> None:
         semconv.STAGE + "upstream_stream": 1.5,
     }
     span = ended(tracer, **said)
-    record = record_of(span)
+    record = record_of(span, "here:1")
     assert record is not None
     assert span.context is not None
     assert record.id == f"{span.context.span_id:016x}"
@@ -66,7 +64,7 @@ def test_a_whole_answer_is_a_record_with_its_stages(tracer: Tracer) -> None:
 
 def test_a_request_that_was_refused_has_no_model_and_no_tenant(tracer: Tracer) -> None:
     said = {semconv.OUTCOME: "rejected", semconv.ENGINE: "none", semconv.ERROR_TYPE: "capacity"}
-    record = record_of(ended(tracer, **said))
+    record = record_of(ended(tracer, **said), "here:1")
     assert record is not None
     assert (record.model, record.tenant, record.error_type) == (None, None, "capacity")
     assert record.input_tokens is None

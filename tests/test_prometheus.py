@@ -9,6 +9,7 @@ import pytest
 
 from commands import printed, worker
 from instance_promises import process
+from otlp_receiver import Receiver, otlp_receiver
 from prometheus_server import free_ports, prometheus
 from redis_server import RedisServer, redis_server
 from running import Simulator
@@ -56,11 +57,18 @@ def slots(yychat: Supervised) -> list[str]:
     return sorted(name for name, pid in yychat.registered().items() if pid in mine)
 
 
+@pytest.fixture
+def collector() -> Iterator[Receiver]:
+    with otlp_receiver() as receiver:
+        yield receiver
+
+
 def test_all_processes_are_found_and_one_that_dies_is_missed(
-    tmp_path: Path, redis: RedisServer, upstream: Simulator
+    tmp_path: Path, redis: RedisServer, upstream: Simulator, collector: Receiver
 ) -> None:
     port = free_ports(8)
     environment = {
+        **collector.environment,
         "REDIS_URL": redis.url,
         "OPENAI_BASE_URL": upstream.base_url,
         "OPENAI_MODEL": "simulated",
@@ -80,9 +88,13 @@ def test_all_processes_are_found_and_one_that_dies_is_missed(
             prom.until(lambda: prom.value("max(yychat_instances_registered)") == 4)
             assert sorted(slots(first) + slots(second)) == names
 
-            first.say("hello")
+            for instance in (first, second):
+                instance.say("hello")
             traces = f'{DURATION}_bucket{{http_route="/v1/chat/completions"}}'
-            prom.until(lambda: any("trace_id" in each for each in prom.exemplars(traces)))
+            prom.until(lambda: len(prom.exemplars(traces)) == 2)
+            for each in prom.exemplars(traces):  # both lead to where a trace was sent
+                sent = {span.span_id: span.name for span in collector.trace(each["trace_id"])}
+                assert sent[each["span_id"]] == "POST /v1/chat/completions"
 
             with worker(**environment):
                 prom.until(lambda: prom.value('up{job="yychat-work"}') == 1)

@@ -4,16 +4,20 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from itertools import product
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from commands import command, worker
 from on_redis import end_leases
 from outbox_promises import LEASE
+from prometheus_server import free_ports
 from redis_server import RedisServer, redis_server
 from remembering import job, turn
 from running import Service, Simulator, service
+from yychat import __version__
 from yychat.memory.outbox import Backlog
 from yychat.memory.outbox_redis import RedisOutbox
 from yychat.redis_link import RedisLink
@@ -147,6 +151,20 @@ def test_it_ends_in_time_while_redis_is_away(redis: RedisServer, how: str) -> No
         code, logged = working.stop()
     assert code == 0
     assert "Traceback" not in logged
+
+
+def test_its_metrics_are_there_before_anything_has_happened(redis: RedisServer) -> None:
+    port = free_ports(1)
+    with worker(REDIS_URL=redis.url, YYCHAT_METRICS_PORT=str(port)) as running:
+        assert running.greeting
+        url = f"http://127.0.0.1:{port}/metrics"
+        until(lambda: "yychat_redis_degraded 0.0" in httpx2.get(url).text)
+        seen = httpx2.get(url).text
+    for kind, result in product(("native", "mem0"), ("done", "retried", "dead")):
+        assert f'yychat_outbox_jobs_total{{kind="{kind}",result="{result}"}} 0.0' in seen
+    assert 'yychat_telemetry_dropped_total{signal="spans"} 0.0' in seen
+    assert f'yychat_build_info{{revision="",version="{__version__}"}} 1.0' in seen
+    assert "yychat_chat_requests_total{" not in seen  # it answers none
 
 
 def test_without_redis_it_is_refused_and_told_what_to_set() -> None:

@@ -199,9 +199,8 @@ def create_app(
         lifespan=lifespan,
     )
     service.router.redirect_slashes = False  # a redirect would go where the Host header says
-    base.telemetry.allow(
-        [settings.openai_model, *settings.models], [route.path for route in ROUTES]
-    )
+    base.telemetry.allow([settings.openai_model, settings.embedding_model, *settings.models])
+    base.telemetry.serves(route.path for route in ROUTES)
     if logs is None:
         return base.telemetry.app(service)
     logs.dropped = partial(base.telemetry.dropped, "logs")

@@ -1,6 +1,7 @@
 """uvicorn, with a start that says so and a stop that drains."""
 
 import asyncio
+import gc
 import logging
 import socket
 import sys
@@ -37,6 +38,9 @@ class Server(uvicorn.Server):
         await super().startup(sockets)
         self._loop = asyncio.get_running_loop()
         if self.started and sockets:
+            # What the start has made stays: to look through it for garbage again and again would
+            # hold up every answer for the tenth of a second that takes.
+            gc.freeze()
             sys.stdout.write(self._greeting.format(address=address_of(sockets[0])))
             sys.stdout.flush()
 

@@ -8,6 +8,7 @@ from functools import partial
 
 from . import __version__
 from .background import keep
+from .delivering import worker_name
 from .engines.manager import EngineManager
 from .instances.registry import InstanceRegistry
 from .instances.registry_redis import RedisInstances
@@ -52,8 +53,8 @@ class Parts:
         """Of the engines that have a share: asking the others would wake them."""
         found = await self.manager.health_of(self.manager.in_force, WITHIN)
         troubles = {
-            name: why
-            for finding in found.values()
+            f"{engine}:{name}": why
+            for engine, finding in found.items()
             for name, why in finding.health.dependencies.items()
         }
         if self.link:
@@ -76,7 +77,8 @@ def registry_of(database: Database, link: RedisLink | None) -> InstanceRegistry:
 def recorded(telemetry: Telemetry, link: RedisLink | None, stack: AsyncExitStack) -> Recorder:
     """What every chat request comes to, kept for as long as *stack*."""
     dropped = partial(telemetry.dropped, "records")
-    recorder = Recorder(RedisRecords(link) if link else None, dropped=dropped)
+    shared = RedisRecords(link) if link else None
+    recorder = Recorder(shared, instance=worker_name(), dropped=dropped)
     stack.push_async_callback(recorder.close)
     keep(stack, recorder.run)
     telemetry.listen(recorder.ended)

@@ -5,7 +5,8 @@ import signal
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 
-from . import app
+from . import __version__, app
+from .background import keep
 from .cache.redis import RedisCache
 from .delivering import delivered, worker_name
 from .errors import ConfigurationError
@@ -15,8 +16,10 @@ from .memory.embedder import Embedder
 from .memory.mem0_ledger_redis import RedisLedger
 from .memory.outbox_redis import RedisOutbox
 from .memory.turns_redis import RedisTurns
+from .redis_link import RedisLink
 from .scraping import exposed
 from .settings import Settings
+from .telemetry.telemetry import Telemetry
 from .upstream.resilience import Backoff
 from .upstream.router import Upstreams
 
@@ -34,12 +37,13 @@ async def work(settings: Settings, begun: Callable[[str], None]) -> None:
             raise ConfigurationError(
                 "`yychat work` needs Redis (REDIS_URL): without it only `yychat serve` delivers"
             )
-        telemetry = app.telemetry_of(settings)
+        telemetry = _watched(settings, link)
         await stack.enter_async_context(telemetry.running())
         if settings.metrics_port and telemetry.on:
             scraping = app.scraping_of(settings)
             exposed(telemetry.metrics, RedisInstances(link), "work", scraping, stack)
-        embedder = _embedder(settings, RedisCache(link), stack)
+            keep(stack, telemetry.readings.run)
+        embedder = _embedder(settings, RedisCache(link), telemetry, stack)
         turns = telemetry.turns(RedisTurns(link), "redis")
         memory = telemetry.memory(app.native_memory(settings, turns, embedder))
         native, notice = RedisOutbox(link, kind="native"), telemetry.delivered
@@ -53,12 +57,23 @@ async def work(settings: Settings, begun: Callable[[str], None]) -> None:
         await stop.wait()
 
 
-def _embedder(settings: Settings, caches: RedisCache, stack: AsyncExitStack) -> Embedder | None:
+def _watched(settings: Settings, link: RedisLink) -> Telemetry:
+    telemetry = app.telemetry_of(settings)
+    telemetry.allow([settings.embedding_model])
+    telemetry.built(__version__, [], "redis")
+    telemetry.readings.redis(link)
+    return telemetry
+
+
+def _embedder(
+    settings: Settings, caches: RedisCache, telemetry: Telemetry, stack: AsyncExitStack
+) -> Embedder | None:
     upstreams = Upstreams(backoff=Backoff(retries=settings.retries))
     stack.push_async_callback(upstreams.close)
-    embedder = app.embedder_of(settings, upstreams, caches, stack)
+    embedder = app.embedder_of(settings, upstreams, caches, stack, telemetry.readings)
     if embedder:  # else no upstream is ever asked, and its SDK need not be imported
-        upstreams.use(app.connected_upstreams(settings, app.endpoints_of(settings)))
+        connected = app.connected_upstreams(settings, app.endpoints_of(settings))
+        upstreams.use(telemetry.upstreams(connected))
     return embedder
 
 

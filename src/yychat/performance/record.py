@@ -4,18 +4,11 @@ There is no owner and no text in it, so nothing of it belongs to a conversation 
 be erased by tenant only.
 """
 
-from collections.abc import Mapping
-from typing import Any
-
 import msgspec
-from opentelemetry.sdk.trace import ReadableSpan
 
 from ..telemetry import semconv
 from ..telemetry.observation import STAGES
-
-Attributes = Mapping[str, Any]
-
-INSTANCE = "service.instance.id"  # of the tracer's resource
+from ..telemetry.tracer import Attributes, Ended
 
 
 class Record(msgspec.Struct, frozen=True, gc=False):
@@ -42,17 +35,17 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     output_tokens: int | None = None
 
 
-def record_of(span: ReadableSpan) -> Record | None:
+def record_of(span: Ended, instance: str) -> Record | None:
     """None for a span that is not a chat request's."""
-    context = span.context
-    if context is None or semconv.OUTCOME not in (span.attributes or ()):
+    context, found = span.context, span.attributes
+    if context is None or not found or semconv.OUTCOME not in found:
         return None
-    found: Attributes = dict(span.attributes or {})  # the span's own takes a lock for each look
+    found = dict(found)  # OpenTelemetry's own takes a lock for each look
     took = max(0.0, ((span.end_time or 0) - (span.start_time or 0)) / 1e9)
     return Record(
         id=f"{context.span_id:016x}",
         at=(span.end_time or 0) / 1e9,
-        instance=str(span.resource.attributes.get(INSTANCE, "")),
+        instance=instance,
         tenant=found.get(semconv.TENANT),
         engine=found.get(semconv.ENGINE, "none"),
         model=found.get(semconv.REQUEST_MODEL),

@@ -8,9 +8,9 @@ from contextlib import suppress
 from typing import Literal
 
 import msgspec
-from opentelemetry.sdk.trace import ReadableSpan
 
 from ..errors import StoreError
+from ..telemetry.tracer import Ended
 from .record import Record, record_of
 from .ring import Ring
 from .statistics import Statistics, statistics
@@ -37,7 +37,8 @@ class Found(msgspec.Struct, frozen=True):
 
 
 class Recorder:
-    """Keeps this process's records in *ring*, and brings them to *shared* where there is one.
+    """Keeps the records of this process, *instance*, in *ring*, and brings them to *shared* where
+    there is one.
 
     While *shared* is away its records wait, at most ``WAITING`` of them; *dropped* is told how many
     that bound has cost. Reading goes on with this instance's own.
@@ -47,18 +48,20 @@ class Recorder:
         self,
         shared: RecordStore | None = None,
         *,
+        instance: str = "",
         ring: Ring | None = None,
         dropped: Callable[[int], None] = lambda _: None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._shared, self._dropped, self._clock = shared, dropped, clock
+        self._instance = instance
         self._ring = ring or Ring(clock=clock)
         self._waiting: deque[Record] = deque()
         self._sending, self._counting = asyncio.Lock(), asyncio.Lock()
 
-    def ended(self, span: ReadableSpan) -> None:
+    def ended(self, span: Ended) -> None:
         """A server span has ended. Never waits; costs some microseconds."""
-        record = record_of(span)
+        record = record_of(span, self._instance)
         if record is not None:
             self.put(record)
 

@@ -54,6 +54,12 @@ class Metric(msgspec.Struct, frozen=True):
     reference: str = ""
 
     @property
+    def lines(self) -> int:
+        """How many series one set of its labels' values is; a histogram has a sum, a count and
+        +Inf besides its buckets."""
+        return len(self.buckets) + 3 if self.kind == "histogram" else 1
+
+    @property
     def unit(self) -> str:
         ends = (("_seconds", "seconds"), ("_seconds_total", "seconds"), ("_tokens_total", "tokens"))
         return next((unit for end, unit in ends if self.name.endswith(end)), "")
@@ -73,7 +79,7 @@ CLOSED: dict[str, tuple[str, ...]] = {
     "kind": MEMORIES,
     "outcome": OUTCOMES,
     "error_type": ERROR_TYPES,
-    "stage": STAGES,
+    "stage": (*STAGES, "start", "end"),  # the latter are of telemetry's own failures
     "stream": ("true", "false"),
     "http_request_method": ("GET", "POST", "PUT", "DELETE", "OPTIONS", "HEAD", "PATCH"),
     "gen_ai_operation_name": ("chat", "embeddings"),
@@ -97,7 +103,14 @@ CONFIGURED = (
     "tenant",
     "alertname",
 )
-AT_MOST = {"gen_ai_request_model": 8, "tool": 60, "tenant": 50, "upstream": 8, "target": 8}
+AT_MOST = {
+    "gen_ai_request_model": 8,
+    "gen_ai_provider_name": 8,
+    "upstream": 8,
+    "target": 8,
+    "tool": 60,
+    "tenant": 50,
+}
 
 HTTP = "SERVER span"
 AGENT = "span invoke_agent"
@@ -281,7 +294,8 @@ CATALOGUE: tuple[Metric, ...] = (
         "yychat_memory_operation_duration_seconds",
         "histogram",
         ("memory", "operation", "result"),
-        "How long memories took.",
+        "How long memories took. A recall is its embedding and its search; mem0 embeds by itself,"
+        " within its search.",
         MEMORY,
         STORES,
     ),
@@ -289,7 +303,8 @@ CATALOGUE: tuple[Metric, ...] = (
         "yychat_memory_recalls_total",
         "counter",
         ("memory", "result", "source"),
-        "Recalls by what they came to, and by which ways of searching.",
+        "Recalls by what they came to, and by which ways of searching; skipped are answers that had"
+        " nobody to recall for.",
         MEMORY,
     ),
     Metric(

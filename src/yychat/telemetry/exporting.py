@@ -11,7 +11,8 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, Spa
 
 QUEUE = 4_096  # spans that may wait for the collector
 BATCH = 512
-WITHIN = 2.0  # seconds for one batch, and for all that is left when the process ends
+WITHIN = 2.0  # seconds for one batch
+CLOSE_WITHIN = 1.5  # seconds for all that is left when the process ends
 
 
 class Exporting(SpanProcessor):
@@ -76,7 +77,7 @@ class _Told(SpanExporter):
         return self._exporter.force_flush(timeout_millis)
 
 
-async def ended(close: Callable[[], None], within: float = WITHIN) -> None:
+async def ended(close: Callable[[], None], within: float = CLOSE_WITHIN) -> None:
     """Run *close* in a thread that nobody has to wait for longer than *within* seconds."""
     loop, over = asyncio.get_running_loop(), asyncio.Event()
 

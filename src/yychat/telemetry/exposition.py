@@ -1,13 +1,14 @@
 """What a scrape gets: the registry as text, made at most twice a second however many ask."""
 
 import gzip
+import re
 import threading
 import time
 from collections.abc import Callable
 from typing import NamedTuple
 
 from prometheus_client import CollectorRegistry
-from prometheus_client.exposition import choose_encoder, gzip_accepted
+from prometheus_client.exposition import choose_encoder
 
 FRESH = 0.5  # seconds that one rendering is good for
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
@@ -42,7 +43,7 @@ class Exposition:
 
     def page(self, accept: str = "", accept_encoding: str = "") -> Page:
         """The answer to a request with these headers."""
-        form, zipped = negotiated(accept), gzip_accepted(accept_encoding)
+        form, zipped = negotiated(accept), zips(accept_encoding)
         _, content_type = choose_encoder(form)
         headers = {"content-type": content_type, "vary": "accept, accept-encoding"}
         if zipped:
@@ -66,6 +67,18 @@ class Exposition:
     def _rendered(self, form: str) -> bytes:
         encoder, _ = choose_encoder(form)
         return encoder(self._registry)
+
+
+def zips(accept_encoding: str) -> bool:
+    """Whether gzip is accepted: RFC 9110, section 12.5.3; a weight of 0 says that it is not."""
+    for offer in accept_encoding.lower().split(","):
+        name, *told = (part.strip() for part in offer.split(";"))
+        if name == "gzip":
+            return not any(_NEVER.match(each) for each in told)
+    return False
+
+
+_NEVER = re.compile(r"q\s*=\s*0(\.0*)?\Z")
 
 
 def negotiated(accept: str) -> str:

@@ -1,47 +1,60 @@
 """The server's span around every request, and what the request comes to written on it.
 
-The span itself is made by OpenTelemetry's ASGI middleware, outermost, with its stable names. Of
-what that would note by itself, paths, queries, addresses and user agents are left out: they hold
-callers' ids.
+The span of a sampled trace is made by OpenTelemetry's ASGI middleware, outermost, with its stable
+names; any other is a light one. Of what the middleware would note by itself, paths, queries,
+addresses and user agents are left out: they hold callers' ids.
 """
 
 import os
 from collections.abc import Callable
 from typing import Any
 
-from opentelemetry import trace
-from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware
-from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry import propagate, trace
+from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware, asgi_getter
+from opentelemetry.trace import SpanContext, SpanKind
+from opentelemetry.util.http import sanitize_method
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from . import semconv
 from .observation import Observation, observe
-from .spans import traceparent
+from .setup import Tracing
+from .spans import current, traceparent
 
 CHAT_ROUTE = "/v1/chat/completions"
 UNMATCHED = "unmatched"
 Finished = Callable[[Observation, Scope, int], None]  # the last thing said inside the span
 
 
-def watched(
-    app: ASGIApp, provider: TracerProvider, finished: Finished = lambda *_: None
-) -> ASGIApp:
+def watched(app: ASGIApp, tracing: Tracing, finished: Finished = lambda *_: None) -> ASGIApp:
     """*app*, with a server span around every request."""
     # Read by the middleware when the first one is made.
     os.environ.setdefault("OTEL_SEMCONV_STABILITY_OPT_IN", "http")
+    observing = Observing(app, finished)
+
+    async def within(scope: Scope, receive: Receive, send: Send) -> None:
+        await observing(scope[_WHOLE], receive, send)
+
     middleware: ASGIApp = OpenTelemetryMiddleware(
-        Observing(app, finished),
+        within,
         default_span_details=_details,
-        tracer_provider=provider,
+        tracer_provider=tracing.provider,
         exclude_spans=["send", "receive"],
     )
 
     async def outermost(scope: Scope, receive: Receive, send: Send) -> None:
         # A WebSocket lasts for hours, has no status, and would count as a request that failed.
-        if scope["type"] == "http":
-            await middleware(_shown(scope), receive, send)
-        else:
+        if scope["type"] != "http":
             await app(scope, receive, send)
+            return
+        light = tracing.tracer.head(SpanKind.SERVER, {}, _caller(scope))
+        if light is None:
+            await middleware(_shown(scope), receive, send)
+            return
+        try:
+            with current(light):
+                await observing(scope, receive, send)
+        finally:
+            light.end()
 
     return outermost
 
@@ -58,12 +71,20 @@ def _shown(scope: Scope) -> Scope:
     }
 
 
+def _caller(scope: Scope) -> SpanContext | None:
+    """The span that the request says it belongs to, read as the middleware does."""
+    if not any(name == b"traceparent" for name, _ in scope["headers"]):
+        return None
+    context = propagate.extract(dict(scope), getter=asgi_getter)
+    return trace.get_current_span(context).get_span_context()
+
+
 def _details(scope: Scope) -> tuple[str, dict[str, Any]]:
     """The span's name until the route is known, and nothing to note."""
     return scope["method"], {}
 
 
-_CONTEXT = (b"traceparent", b"tracestate", b"baggage")
+_CONTEXT = (b"traceparent", b"tracestate")  # nobody here wants baggage
 _WHOLE = "yychat.scope"
 
 
@@ -75,7 +96,6 @@ class Observing:
         self._app, self._finished = app, finished
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        scope = scope[_WHOLE]
         span = trace.get_current_span()
         is_chat = scope["path"] == CHAT_ROUTE and scope["method"] == "POST"
         observation = Observation(span, is_chat=is_chat)
@@ -104,9 +124,12 @@ class Observing:
     ) -> None:
         if observation.finished:
             return
-        route = getattr(scope.get("route"), "path", UNMATCHED)
-        span = observation.span
-        span.set_attribute(semconv.HTTP_ROUTE, route)
-        span.update_name(f"{scope['method']} {route}")
+        # What is refused early was never routed; of chat requests the route is known all the same.
+        unrouted = CHAT_ROUTE if scope["path"] == CHAT_ROUTE else UNMATCHED
+        route = getattr(scope.get("route"), "path", unrouted)
+        method, span = sanitize_method(scope["method"]), observation.span
+        found = {semconv.HTTP_ROUTE: route, semconv.HTTP_METHOD: method}
+        span.set_attributes(found | {semconv.HTTP_STATUS: status} if status else found)
+        span.update_name(f"{method} {route}")
         observation.finish(complete=complete)
         self._finished(observation, scope, status)

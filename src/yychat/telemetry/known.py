@@ -7,6 +7,15 @@ ATTEMPTS = ("ok", "memory_degraded", "engine_error", "upstream_error", "client_e
 
 
 def prepare(metrics: Metrics) -> None:
+    """What any process may count."""
+    metrics.prepare("yychat_outbox_jobs_total", CLOSED["kind"], ("done", "retried", "dead"))
+    metrics.prepare("yychat_telemetry_errors_total", ("start", "end"))
+    metrics.prepare("yychat_telemetry_dropped_total", CLOSED["signal"])
+    metrics.prepare("yychat_event_loop_blocked_seconds_total")
+
+
+def prepare_chat(metrics: Metrics) -> None:
+    """What one counts besides that answers chats."""
     closed = CLOSED
     engines = closed["engine"]
     metrics.prepare("yychat_chat_requests_total", engines, closed["outcome"], closed["stream"])
@@ -16,9 +25,5 @@ def prepare(metrics: Metrics) -> None:
     metrics.prepare("yychat_engine_fallbacks_total", ENGINES[:1], ENGINES[1:])
     metrics.prepare("yychat_engine_fallbacks_total", ENGINES[1:], ENGINES[:1])
     metrics.prepare("yychat_engine_switches_total", closed["cause"])
-    recalls = ("hit", "empty", "deadline", "error")
+    recalls = ("hit", "empty", "deadline", "error", "skipped")
     metrics.prepare("yychat_memory_recalls_total", closed["memory"], recalls, ("none",))
-    metrics.prepare("yychat_outbox_jobs_total", closed["kind"], ("done", "retried", "dead"))
-    metrics.prepare("yychat_telemetry_errors_total", ("start", "end"))
-    metrics.prepare("yychat_telemetry_dropped_total", closed["signal"])
-    metrics.prepare("yychat_event_loop_blocked_seconds_total")

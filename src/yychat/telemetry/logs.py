@@ -18,7 +18,6 @@ from typing import Any, Literal, TextIO
 
 import msgspec
 from opentelemetry import trace
-from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import SpanContext
 from starlette.types import Scope
 
@@ -95,7 +94,7 @@ class Logs(logging.Handler):
     def finished(self, observation: Observation, scope: Scope, status: int) -> None:
         """One request, said from inside its span: see ``telemetry.http.Finished``."""
         span = observation.span
-        found: Fields = dict((span.attributes if isinstance(span, ReadableSpan) else None) or {})
+        found: Fields = dict(getattr(span, "attributes", None) or {})
         route = found.get(semconv.HTTP_ROUTE, "")
         level = _level(route, status, found.get(semconv.OUTCOME))
         if not self._requests.isEnabledFor(level):

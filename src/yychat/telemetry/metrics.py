@@ -1,32 +1,36 @@
-"""The series of this process: the catalogue, bound to prometheus_client, within closed sets."""
+"""The series of this process: the catalogue's, within closed sets, and what a scrape reads."""
 
-from collections.abc import Iterable, Mapping
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import product
+from typing import Any, TypeVar
 
-from prometheus_client import (
-    CollectorRegistry,
-    Counter,
-    Gauge,
-    GCCollector,
-    Histogram,
-    PlatformCollector,
-    ProcessCollector,
-    disable_created_metrics,
+from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
+from prometheus_client.metrics_core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
 )
+from prometheus_client.metrics_core import Metric as Family
+from prometheus_client.registry import Collector
 
 from .catalogue import AT_MOST, CATALOGUE, CLOSED, CONFIGURED, OTHER, Metric
+from .series import Distribution, Exemplar, Number
 
-MOST = 500  # children of one metric
-Exemplar = dict[str, str] | None
+MOST = 3_000  # series of a process, prometheus_client's own included
+OWN = 40  # of those, what prometheus_client says of process and interpreter
+EACH = 900  # of those, what a single metric may have
+DROPPED = "yychat_series_dropped_total"
+Values = tuple[str, ...]
+T = TypeVar("T")
 
-disable_created_metrics()  # type: ignore[no-untyped-call]  # a series more for each, for nothing
 
-
-class Metrics:
+class Metrics(Collector):
     """Counts and observes by a metric's name and its labels' values, in the catalogue's order.
 
     A value outside a label's closed set becomes ``other``; so no caller can make a series. What
     the code does not know is *allowed* by the configuration, up to the bounds in ``AT_MOST``.
+    Any thread may call.
     """
 
     def __init__(self, allowed: Mapping[str, Iterable[str]] | None = None) -> None:
@@ -36,14 +40,19 @@ class Metrics:
             label: frozenset(values) for label, values in CLOSED.items()
         }
         self._allowed |= {label: frozenset() for label in CONFIGURED}
-        self._counters: dict[str, Counter] = {}
-        self._gauges: dict[str, Gauge] = {}
-        self._histograms: dict[str, Histogram] = {}
-        self._children: dict[tuple[str, tuple[str, ...]], Counter | Gauge | Histogram] = {}
+        self._lock = threading.Lock()  # of every series' value
+        self._making = threading.Lock()
+        self._numbers: dict[tuple[str, Values], Number] = {}
+        self._distributions: dict[tuple[str, Values], Distribution] = {}
         self._sizes: dict[str, int] = {}
+        # Every metric keeps a place for ``other``, where goes what finds no place of its own, and
+        # one for the number of those.
+        self._left = MOST - OWN - sum(metric.lines + 1 for metric in CATALOGUE)
         for metric in CATALOGUE:
-            self._register(metric)
+            if not metric.labels:
+                self.prepare(metric.name)
         self.allow(allowed or {})
+        self.registry.register(self)
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=self.registry)
 
@@ -58,73 +67,92 @@ class Metrics:
         return value in self._allowed.get(label, ())
 
     def count(self, name: str, *values: str, by: float = 1.0) -> None:
-        child = self._child(name, values)
-        if isinstance(child, Counter):
-            child.inc(by)
+        number = self._numbers.get((name, values)) or self._number(name, values)
+        with self._lock:
+            number.value += by
+
+    add = count  # of a gauge, which may fall as well
 
     def set(self, name: str, *values: str, to: float) -> None:
-        child = self._child(name, values)
-        if isinstance(child, Gauge):
-            child.set(to)
+        number = self._numbers.get((name, values)) or self._number(name, values)
+        number.value = to
 
-    def add(self, name: str, *values: str, by: float) -> None:
-        child = self._child(name, values)
-        if isinstance(child, Gauge):
-            child.inc(by)
+    def forget(self, name: str, *values: str) -> None:
+        """Take a series away that ``set`` has made: what it says is not known any more."""
+        with self._making:
+            if self._numbers.pop((name, values), None) is not None:
+                self._sizes[name] -= 1
+                self._left += 1
 
     def observe(self, name: str, *values: str, amount: float, exemplar: Exemplar = None) -> None:
-        child = self._child(name, values)
-        if isinstance(child, Histogram):
-            child.observe(amount, exemplar)
+        key = name, values
+        distribution = self._distributions.get(key) or self._distribution(name, values)
+        with self._lock:
+            distribution.observe(amount, exemplar)
 
     def prepare(self, name: str, *sets: Iterable[str]) -> None:
         """Let the series of these label values exist before anything has happened."""
+        made = self._distribution if self._metrics[name].kind == "histogram" else self._number
         for values in product(*sets):
-            self._child(name, values)
+            made(name, values)
 
     @property
     def series(self) -> int:
         """How many lines a scrape has, comments left out."""
         return sum(len(family.samples) for family in self.registry.collect())
 
-    def _child(self, name: str, values: tuple[str, ...]) -> Counter | Gauge | Histogram:
-        child = self._children.get((name, values))
-        if child is None:
-            child = self._made(name, values)
-        return child
+    def collect(self) -> Iterator[Family]:
+        """For ``prometheus_client``: everything as it is now."""
+        with self._making, self._lock:
+            numbers = [(*key, number.value) for key, number in self._numbers.items()]
+            distributions = [(*key, each.copy()) for key, each in self._distributions.items()]
+        families = {metric.name: _family(metric) for metric in CATALOGUE}
+        for name, values, value in numbers:
+            families[name].add_metric(values, value)
+        for name, values, distribution in distributions:
+            distribution.show(families[name], values)
+        yield from families.values()
 
-    def _made(self, name: str, values: tuple[str, ...]) -> Counter | Gauge | Histogram:
+    def _number(self, name: str, values: Values) -> Number:
+        return self._made(self._numbers, Number, name, values)
+
+    def _distribution(self, name: str, values: Values) -> Distribution:
+        bounds = (*self._metrics[name].buckets, float("inf"))
+        return self._made(self._distributions, lambda: Distribution(bounds), name, values)
+
+    def _made(
+        self, known: dict[tuple[str, Values], T], new: Callable[[], T], name: str, values: Values
+    ) -> T:
+        """The series of these values, or of those they count as."""
         metric = self._metrics[name]
         closed = tuple(map(self._closed, metric.labels, values))
-        family = self._family(name)
-        if not metric.labels:
-            self._children[name, values] = family
-            return family
-        known = self._children.get((name, closed))
-        if known is None:
-            if self._sizes.get(name, 0) >= MOST:
-                self.count("yychat_series_dropped_total", name)
-                return family.labels(*[OTHER] * len(metric.labels))
-            known = self._children[name, closed] = family.labels(*closed)
-            self._sizes[name] = self._sizes.get(name, 0) + 1
-        return known
+        dropped = False
+        with self._making:
+            if (name, closed) not in known:
+                if not self._fits(metric, closed):
+                    dropped, closed = True, (OTHER,) * len(metric.labels)
+                known.setdefault((name, closed), new())
+        if dropped:
+            self.count(DROPPED, name)
+        return known[name, closed]
+
+    def _fits(self, metric: Metric, closed: Values) -> bool:
+        """Whether there is room for another one of *metric*, which it has then."""
+        if metric.name == DROPPED or set(closed) <= {OTHER}:
+            return True
+        size = self._sizes.get(metric.name, 0) + metric.lines
+        if size > EACH or metric.lines > self._left:
+            return False
+        self._sizes[metric.name] = size
+        self._left -= metric.lines
+        return True
 
     def _closed(self, label: str, value: str) -> str:
         allowed = self._allowed.get(label)
         return value if allowed is None or value in allowed else OTHER
 
-    def _family(self, name: str) -> Counter | Gauge | Histogram:
-        family = self._counters.get(name) or self._gauges.get(name) or self._histograms.get(name)
-        assert family is not None
-        return family
 
-    def _register(self, metric: Metric) -> None:
-        name, meaning, labels = metric.name, metric.meaning, metric.labels
-        if metric.kind == "counter":
-            self._counters[name] = Counter(name, meaning, labels, registry=self.registry)
-        elif metric.kind == "histogram":
-            self._histograms[name] = Histogram(
-                name, meaning, labels, buckets=metric.buckets, registry=self.registry
-            )
-        else:
-            self._gauges[name] = Gauge(name, meaning, labels, registry=self.registry)
+def _family(metric: Metric) -> Any:
+    kinds = {"counter": CounterMetricFamily, "histogram": HistogramMetricFamily}
+    kind = kinds.get(metric.kind, GaugeMetricFamily)
+    return kind(metric.name, metric.meaning, labels=metric.labels)

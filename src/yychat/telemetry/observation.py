@@ -5,11 +5,9 @@ and at its end it becomes attributes of the request's span. Nobody has to know w
 one: without a request (a worker's delivery, a check) there is none.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
 from time import perf_counter, time_ns
-from typing import Literal
+from typing import Any, Literal
 
 from opentelemetry.trace import Span
 
@@ -23,7 +21,7 @@ Stage = Literal[
     "selection",
     "recall_embed",
     "recall_search",
-    "prompt",  # the engine's own work until it first asks the upstream
+    "prompt",  # the engine's own work: prompts before it asks the upstream, answers after that
     "upstream_first_byte",
     "upstream_stream",
     "tool",
@@ -105,6 +103,11 @@ class Observation:
         return self._engine
 
     @property
+    def gone(self) -> bool:
+        """Whether the client has left: what is cancelled then has not run out of time."""
+        return self._left
+
+    @property
     def finished(self) -> bool:
         return self._finished
 
@@ -137,6 +140,7 @@ class Observation:
 
     def failed(self, error: YYChatError) -> None:
         self._error = error
+        self.timeline.base("other")
 
     def left(self) -> None:
         """The client has gone."""
@@ -152,37 +156,35 @@ class Observation:
             self._describe("ok" if complete else "cancelled")
 
     def _describe(self, otherwise: str) -> None:
-        note = self.span.set_attribute
         error, chat = self._error, self._chat
         outcome = "cancelled" if self._left else outcome_of(error) if error else otherwise
-        note(semconv.OUTCOME, outcome)
-        note(semconv.ENGINE, self._engine or "none")
-        note(semconv.STREAM, chat is not None and chat.stream)
+        found: dict[str, Any] = {
+            semconv.OUTCOME: outcome,
+            semconv.ENGINE: self._engine or "none",
+            semconv.STREAM: chat is not None and chat.stream,
+        }
         if chat is not None:
-            note(semconv.TENANT, chat.tenant)
-            note(semconv.REQUEST_MODEL, chat.model)
+            found |= {semconv.TENANT: chat.tenant, semconv.REQUEST_MODEL: chat.model}
         if error is not None and not self._left:
-            note(semconv.ERROR_TYPE, error_type_of(error))
+            found[semconv.ERROR_TYPE] = error_type_of(error)
         if self._failed_engine:
-            note(semconv.FALLBACK_FROM, self._failed_engine)
+            found[semconv.FALLBACK_FROM] = self._failed_engine
         for stage, seconds in self.timeline.spent.items():
             if stage != "other":
-                note(semconv.STAGE + stage, seconds)
+                found[semconv.STAGE + stage] = seconds
         if (usage := self.usage) is not None:
-            note(semconv.INPUT_TOKENS, usage.prompt_tokens)
-            note(semconv.OUTPUT_TOKENS, usage.completion_tokens)
-        if chat is not None and chat.stream:
-            self._describe_tokens()
+            found[semconv.INPUT_TOKENS] = usage.prompt_tokens
+            found[semconv.OUTPUT_TOKENS] = usage.completion_tokens
+        if chat is not None and chat.stream and self._first_token is not None:
+            found |= self._tokens_in_time(self._first_token)
+        self.span.set_attributes(found)
 
-    def _describe_tokens(self) -> None:
-        first, usage = self._first_token, self.usage
-        if first is None:
-            return
-        self.span.set_attribute(semconv.FIRST_TOKEN, first)
+    def _tokens_in_time(self, first: float) -> dict[str, float]:
+        usage, found = self.usage, {semconv.FIRST_TOKEN: first}
         if usage and usage.completion_tokens > 1:
             spoken = perf_counter() - self._begun - first
-            each = spoken / (usage.completion_tokens - 1)
-            self.span.set_attribute(semconv.PER_TOKEN, each)
+            found[semconv.PER_TOKEN] = spoken / (usage.completion_tokens - 1)
+        return found
 
 
 _current: ContextVar[Observation | None] = ContextVar("observation", default=None)
@@ -198,15 +200,18 @@ def observe(observation: Observation) -> None:
     _current.set(observation)
 
 
-@contextmanager
-def during(stage: Stage) -> Iterator[None]:
+class during:
     """What the request does within the block; nothing outside of one."""
-    observation = _current.get()
-    if observation is None:
-        yield
-        return
-    observation.timeline.enter(stage)
-    try:
-        yield
-    finally:
-        observation.timeline.leave(stage)
+
+    __slots__ = ("_observation", "_stage")
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage, self._observation = stage, _current.get()
+
+    def __enter__(self) -> None:
+        if self._observation is not None:
+            self._observation.timeline.enter(self._stage)
+
+    def __exit__(self, *_: object) -> None:
+        if self._observation is not None:
+            self._observation.timeline.leave(self._stage)

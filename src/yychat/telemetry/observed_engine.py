@@ -1,5 +1,6 @@
 """An engine, watched: one span for each answer, and the same ones for both engines."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import Any
@@ -12,6 +13,7 @@ from ..engines.base import BaseEngine, EngineInfo, Health
 from ..engines.tokens import estimate
 from ..errors import (
     EngineError,
+    InvalidRequest,
     RequestError,
     StoreError,
     UpstreamError,
@@ -66,6 +68,12 @@ class ObservedEngine:
         except YYChatError as error:
             heard.failed(error)
             raise
+        except (asyncio.CancelledError, GeneratorExit):
+            heard.left()
+            raise
+        except RecursionError:  # only callers' JSON nests without bound
+            heard.failed(InvalidRequest("it is nested too deeply"))
+            raise
         finally:
             heard.end()
 
@@ -100,7 +108,7 @@ class _Heard:
         content: bool,
     ) -> None:
         self._span, self._request, self._observation = span, request, observation
-        self._result = "cancelled"
+        self._result = ""
         self._degraded = False
         self._pieces = 0
         self._answer: Answer | None = None
@@ -112,6 +120,8 @@ class _Heard:
     def hear(self, chunk: Chunk) -> None:
         if chunk.about is not None:
             self._degraded = chunk.about.memory in ("degraded", "deadline")
+            if chunk.about.memory == "off":  # nobody asked it, so nothing else can tell
+                self._span.set_attribute(semconv.RECALL, "skipped")
             if chunk.about.injected:
                 self._span.set_attribute(semconv.INJECTED_TOKENS, chunk.about.injected)
             if chunk.about.duplicates:
@@ -127,12 +137,19 @@ class _Heard:
             self._result = "memory_degraded" if self._degraded else "ok"
             if self._observation is not None:
                 self._observation.usage = chunk.answer.usage
+                self._observation.timeline.base("other")
 
     def failed(self, error: YYChatError) -> None:
         self._result = _result_of(error)
         failed(self._span, error)
 
+    def left(self) -> None:
+        """Nobody wants any more of it: it is cancelled, unless that was all."""
+        self._result = self._result or "cancelled"
+
     def end(self) -> None:
+        if not self._result:
+            self.failed(EngineError("it gave no answer: a bug", code="engine_failed"))
         self._span.set_attribute(semconv.RESULT, self._result)
         if self._span.is_recording() and (self._answer is not None or self._pieces):
             self._count(self._answer)

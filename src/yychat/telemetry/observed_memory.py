@@ -1,5 +1,6 @@
 """Memories and outboxes, watched."""
 
+import asyncio
 from collections.abc import Sequence
 
 from msgspec.structs import replace
@@ -11,13 +12,13 @@ from ..memory.embedder import Embedder, Vector
 from ..memory.outbox import Backlog, Job, OutboxDoor
 from ..owner import Owner
 from . import semconv
-from .observation import during
+from .observation import current, during
 from .spans import link_to, span_of, traceparent
 from .tracer import Tracer
 
 
 class ObservedMemory:
-    """See ``Memory``. A recall that is cut off by its deadline counts as one that ran out of it."""
+    """See ``Memory``. A recall that is cut off has run out of time, unless its client has left."""
 
     def __init__(self, memory: Memory, tracer: Tracer) -> None:
         self._memory, self._tracer = memory, tracer
@@ -28,26 +29,26 @@ class ObservedMemory:
 
     async def recall(self, owner: Owner, query: str, limit: int) -> Recollection:
         told, kind = self._told(semconv.SEARCH_MEMORY), SpanKind.CLIENT
-        with during("recall_search"):
-            async with span_of(self._tracer, semconv.SEARCH_MEMORY, told, kind=kind) as span:
-                result = "deadline"  # who waits gives up by cancelling
-                try:
-                    found = await self._memory.recall(owner, query, limit)
-                    result = _result_of(found)
-                except StoreError:
-                    result = "error"
-                    raise
-                finally:
-                    span.set_attribute(semconv.RESULT, result)
-                _note(span, found)
-                return found
+        embedded = _embedded()
+        searching = span_of(self._tracer, semconv.SEARCH_MEMORY, told, kind=kind)
+        with during("recall_search"), searching as span:
+            try:
+                found = await self._memory.recall(owner, query, limit)
+            except StoreError:
+                span.set_attribute(semconv.RESULT, "error")
+                raise
+            except asyncio.CancelledError:
+                span.set_attribute(semconv.RESULT, "cancelled" if _gone() else "deadline")
+                raise
+            _note(span, found)
+            if (took := _embedded() - embedded) > 0:
+                span.set_attribute(semconv.EMBEDDING, took)
+            return found
 
     async def remember(self, owner: Owner, *turns: Turn) -> None:
         told = self._told(semconv.UPSERT_MEMORY)
         links = tuple(link for turn in turns if (link := link_to(turn.trace)) is not None)
-        async with span_of(
-            self._tracer, semconv.UPSERT_MEMORY, told, kind=SpanKind.CLIENT, links=links
-        ):
+        with span_of(self._tracer, semconv.UPSERT_MEMORY, told, kind=SpanKind.CLIENT, links=links):
             await self._memory.remember(owner, *turns)
 
     async def listing(self, owner: Owner, limit: int) -> list[Record]:
@@ -55,7 +56,7 @@ class ObservedMemory:
 
     async def erase(self, owner: Owner) -> int:
         told = self._told(semconv.DELETE_MEMORY)
-        async with span_of(self._tracer, semconv.DELETE_MEMORY, told, kind=SpanKind.CLIENT):
+        with span_of(self._tracer, semconv.DELETE_MEMORY, told, kind=SpanKind.CLIENT):
             return await self._memory.erase(owner)
 
     def _told(self, operation: str) -> dict[str, str]:
@@ -70,10 +71,9 @@ class ObservedDoor:
 
     async def put(self, job: Job) -> None:
         told = {semconv.DB_OPERATION: "put"}
-        with during("save"):
-            async with span_of(self._tracer, "put", told, kind=SpanKind.CLIENT) as span:
-                turn = replace(job.turn, trace=traceparent(span))
-                await self._outbox.put(replace(job, turn=turn))
+        with during("save"), span_of(self._tracer, "put", told, kind=SpanKind.CLIENT) as span:
+            turn = replace(job.turn, trace=traceparent(span))
+            await self._outbox.put(replace(job, turn=turn))
 
     async def backlog(self) -> Backlog:
         return await self._outbox.backlog()
@@ -92,7 +92,19 @@ class ObservedEmbedder:
             return await self._embedder.embed(texts)
 
 
+def _embedded() -> float:
+    """Seconds that the request has waited for embeddings so far."""
+    observation = current()
+    return observation.timeline.spent.get("recall_embed", 0.0) if observation else 0.0
+
+
+def _gone() -> bool:
+    observation = current()
+    return observation is not None and observation.gone
+
+
 def _note(span: Span, found: Recollection) -> None:
+    span.set_attribute(semconv.RESULT, _result_of(found))
     span.set_attribute(semconv.MEMORY_RECORDS, len(found.records))
     span.set_attribute(semconv.SOURCE, found.source)
     if found.records and found.records[0].score:

@@ -17,11 +17,11 @@ class ObservedTurns:
         self._store, self._tracer, self._system = store, tracer, system
 
     async def look(self, owner: Owner, *, epoch: int, after: int, mark: int = 0) -> Look:
-        async with span_of(self._tracer, "look", self._told("look"), kind=SpanKind.CLIENT):
+        with span_of(self._tracer, "look", self._told("look"), kind=SpanKind.CLIENT):
             return await self._store.look(owner, epoch=epoch, after=after, mark=mark)
 
     async def append(self, owner: Owner, *new: NewTurn, keep: int) -> None:
-        async with span_of(self._tracer, "append", self._told("append"), kind=SpanKind.CLIENT):
+        with span_of(self._tracer, "append", self._told("append"), kind=SpanKind.CLIENT):
             await self._store.append(owner, *new, keep=keep)
 
     async def expire(self, before: float) -> int:
@@ -31,7 +31,7 @@ class ObservedTurns:
         return await self._store.newest(owner, limit)
 
     async def erase(self, owner: Owner) -> int:
-        async with span_of(self._tracer, "erase", self._told("erase"), kind=SpanKind.CLIENT):
+        with span_of(self._tracer, "erase", self._told("erase"), kind=SpanKind.CLIENT):
             return await self._store.erase(owner)
 
     async def erase_tenant(self, tenant: str) -> int:

@@ -28,11 +28,12 @@ class ObservedRegistry(Registry):
             semconv.OPERATION: semconv.EXECUTE_TOOL,
             semconv.TOOL_NAME: known,
             semconv.TOOL_SOURCE: self.source_of(name) or "none",
+            semconv.RESULT: "cancelled",  # unless it comes to something
         }
-        with during("tool"):
-            async with span_of(self._tracer, f"{semconv.EXECUTE_TOOL} {known}", told) as span:
-                result = await super().call(name, arguments, allowed=allowed)
-                span.set_attribute(semconv.RESULT, "ok" if result.ok else "error")
-                if not result.ok:
-                    span.set_status(Status(StatusCode.ERROR))
-                return result
+        name_of_span = f"{semconv.EXECUTE_TOOL} {known}"
+        with during("tool"), span_of(self._tracer, name_of_span, told) as span:
+            result = await super().call(name, arguments, allowed=allowed)
+            span.set_attribute(semconv.RESULT, "ok" if result.ok else "error")
+            if not result.ok:
+                span.set_status(Status(StatusCode.ERROR))
+            return result

@@ -1,5 +1,6 @@
 """An upstream, watched: one span for every attempt, whole or streamed."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from time import perf_counter
@@ -8,7 +9,7 @@ from typing import Any
 import msgspec
 from opentelemetry.trace import Span, SpanKind
 
-from ..errors import YYChatError
+from ..errors import UpstreamTimeout, YYChatError
 from ..upstream.base import Provider
 from ..upstream.resilience import Breaker
 from . import semconv
@@ -60,35 +61,31 @@ class ObservedUpstream:
     async def post(self, path: str, body: bytes) -> bytes:
         attempt = _Attempt(path)
         name, told = self._told(path, body, attempt)
-        try:
-            async with span_of(self._tracer, name, told, kind=SpanKind.CLIENT) as span:
+        with span_of(self._tracer, name, told, kind=SpanKind.CLIENT) as span:
+            try:
                 answer = await self._upstream.post(path, body)
-                span.set_attribute(semconv.RESULT, "ok")
-                return answer
-        except YYChatError as error:
-            attempt.failed(error)
-            raise
-        finally:
-            attempt.end()
+            except (YYChatError, asyncio.CancelledError) as error:
+                attempt.failed(span, error)
+                raise
+            finally:
+                attempt.end()
+            span.set_attribute(semconv.RESULT, "ok")
+            return answer
 
     async def stream(self, path: str, body: bytes) -> AsyncGenerator[bytes, None]:
         attempt = _Attempt(path)
         name, told = self._told(path, body, attempt)
         span = self._tracer.start_span(name, kind=SpanKind.CLIENT, attributes=told)
-        result = "cancelled"
         try:
             async with aclosing(under(span, self._upstream.stream(path, body))) as reads:
                 async for data in reads:
                     attempt.heard(span)
-                    result = "ok"
                     yield data
-        except YYChatError as error:
-            attempt.failed(error)
-            failed(span, error)
+        except (YYChatError, asyncio.CancelledError) as error:
+            attempt.failed(span, error)
             raise
         finally:
             attempt.end()
-            span.set_attribute(semconv.RESULT, result)
             span.end()
 
     def _told(self, path: str, body: bytes, attempt: "_Attempt") -> tuple[str, dict[str, Any]]:
@@ -99,6 +96,7 @@ class ObservedUpstream:
             semconv.PROVIDER: self.name,
             semconv.REQUEST_MODEL: model,
             semconv.UPSTREAM: self.name,
+            semconv.RESULT: "cancelled",  # unless it comes to something
         }
         if attempt.after is not None:
             told[semconv.RETRY_OF] = attempt.after
@@ -111,6 +109,7 @@ class _Attempt:
     def __init__(self, path: str) -> None:
         self._observation: Observation | None = current() if path == CHAT else None
         self._stage: Stage = "upstream_first_byte"
+        self._then: Stage = "prompt"  # after a failure: the wait for the next attempt
         self._begun, self._open = perf_counter(), True
         self.after: str | None = None
         if self._observation is not None:
@@ -120,11 +119,21 @@ class _Attempt:
     def heard(self, span: Span) -> None:
         if self._stage == "upstream_stream":
             return
+        span.set_attribute(semconv.RESULT, "ok")
         span.set_attribute(semconv.REQUEST_STREAM, True)
         span.set_attribute(semconv.FIRST_CHUNK, perf_counter() - self._begun)
         self._turn("upstream_stream")
 
-    def failed(self, error: YYChatError) -> None:
+    def failed(self, span: Span, error: YYChatError | asyncio.CancelledError) -> None:
+        """What is cancelled is nobody's failure, but where a chat's time is up: the upstream took
+        it. Embeddings are given up early, as nobody needs them enough."""
+        if isinstance(error, asyncio.CancelledError):
+            if self._observation is None or self._observation.gone:
+                span.set_attribute(semconv.RESULT, "cancelled")
+                return
+            error = UpstreamTimeout("no answer in time")
+        failed(span, error)
+        self._then = "upstream_first_byte"
         if self._observation is not None:
             self._observation.attempt_failed(error_type_of(error))
 
@@ -132,7 +141,7 @@ class _Attempt:
         if self._observation is not None and self._open:
             self._open = False
             self._observation.timeline.leave(self._stage)
-            self._observation.timeline.base("other")
+            self._observation.timeline.base(self._then)
 
     def _turn(self, stage: Stage) -> None:
         if self._observation is not None:

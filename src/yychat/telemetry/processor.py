@@ -5,23 +5,24 @@ here is counted and contained: a request must not fail because it was watched.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from opentelemetry.context import Context
-from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
+from opentelemetry.sdk.trace import SpanProcessor
 from opentelemetry.trace import SpanKind
 
 from . import semconv
 from .catalogue import ENGINES, MEMORIES
-from .metrics import Exemplar, Metrics
+from .metrics import Metrics
 from .observation import STAGES
 from .prices import Price
+from .series import Exemplar
+from .tracer import Attributes, Begun, Ended, LightSpan
 
-Attributes = Mapping[str, Any]
-Ended = Callable[[ReadableSpan], None]  # who else wants to see a request's span
+Told = Callable[[Ended], None]  # who else wants to see a request's span
 
 _UPSTREAM_STAGES = ("upstream_first_byte", "upstream_stream", "tool")
-_BLAMELESS = ("bad_request", "not_found", "too_large")  # the caller's, not the upstream's
+# The caller's, not the upstream's.
+_BLAMELESS = ("bad_request", "not_found", "too_large", "cancelled")
 
 
 class SpanMetrics(SpanProcessor):
@@ -31,7 +32,7 @@ class SpanMetrics(SpanProcessor):
         self,
         metrics: Metrics,
         *,
-        ended: Ended | None = None,
+        ended: Told | None = None,
         prices: Mapping[str, Price] | None = None,
     ) -> None:
         self._metrics, self._ended, self._prices = metrics, ended, prices
@@ -45,38 +46,29 @@ class SpanMetrics(SpanProcessor):
             semconv.EXECUTE_TOOL: self._tool,
         }
 
-    def on_start(self, span: Span, parent_context: Context | None = None) -> None:
+    def on_start(self, span: Begun, parent_context: Context | None = None) -> None:
         try:
             if span.kind is SpanKind.SERVER:
                 self._metrics.add("http_server_active_requests", by=1)
         except Exception:  # noqa: BLE001 - it would come out of the request that is watched
             self._metrics.count("yychat_telemetry_errors_total", "start")
 
-    def on_end(self, span: ReadableSpan) -> None:
+    def on_end(self, span: Ended) -> None:
         try:
             self._count(span)
         except Exception:  # noqa: BLE001 - it would come out of the request that is watched
             self._metrics.count("yychat_telemetry_errors_total", "end")
 
-    def _count(self, span: ReadableSpan) -> None:
+    def _count(self, span: Ended) -> None:
         found: Attributes = span.attributes or {}
-        took = ((span.end_time or 0) - (span.start_time or 0)) / 1e9
-        exemplar = _exemplar(span)
+        # Not below 0, if somebody has set the clock meanwhile: a sum that falls is a restart.
+        took = max(0, (span.end_time or 0) - (span.start_time or 0)) / 1e9
+        exemplar = None if isinstance(span, LightSpan) else _exemplar(span)
         if span.kind is SpanKind.SERVER:
             self._server(found, took, exemplar)
             if self._ended is not None:
                 self._ended(span)
             return
-        self._child(found, took, exemplar)
-
-    def counted(self, found: Attributes, took: float) -> None:
-        """The same for a span that is none of OpenTelemetry's: see ``LightSpan``."""
-        try:
-            self._child(found, took, None)
-        except Exception:  # noqa: BLE001 - it would come out of the request that is watched
-            self._metrics.count("yychat_telemetry_errors_total", "end")
-
-    def _child(self, found: Attributes, took: float, exemplar: Exemplar) -> None:
         operation = self._by_operation.get(found.get(semconv.OPERATION, ""))
         if operation is not None:
             operation(found, took, exemplar)
@@ -152,6 +144,9 @@ class SpanMetrics(SpanProcessor):
         name = "gen_ai_invoke_agent_duration_seconds"
         metrics.observe(name, engine, _well(result), amount=took, exemplar=exemplar)
         metrics.count("yychat_engine_attempts_total", engine, result)
+        if (recall := found.get(semconv.RECALL)) is not None:
+            memory = _MEMORIES.get(engine, "")
+            metrics.count("yychat_memory_recalls_total", memory, recall, "none")
         if injected := found.get(semconv.INJECTED_TOKENS):
             metrics.count("yychat_memory_injected_tokens_total", engine, by=injected)
         if dropped := found.get(semconv.DUPLICATES):
@@ -200,9 +195,15 @@ class SpanMetrics(SpanProcessor):
     def _recall(self, found: Attributes, took: float, exemplar: Exemplar) -> None:
         metrics, memory = self._metrics, found[semconv.MEMORY_STORE]
         result = found.get(semconv.RESULT, "error")
+        if result == "cancelled":
+            return
         failed = "error" if result in ("error", "deadline") else "ok"
         name = "yychat_memory_operation_duration_seconds"
         metrics.observe(name, memory, "recall", failed, amount=took, exemplar=exemplar)
+        if (embedding := found.get(semconv.EMBEDDING)) is not None:
+            metrics.observe(name, memory, "embed", failed, amount=embedding)
+            took = max(0.0, took - embedding)
+        metrics.observe(name, memory, "search", failed, amount=took)
         source = found.get(semconv.SOURCE, "none")
         metrics.count("yychat_memory_recalls_total", memory, result, source)
         if result in ("hit", "empty"):
@@ -249,7 +250,7 @@ def _well(result: str) -> str:
     return "ok" if result in ("ok", "memory_degraded") else "error"
 
 
-def _exemplar(span: ReadableSpan) -> Exemplar:
+def _exemplar(span: Ended) -> Exemplar:
     """Of sampled spans only: a link to a trace that was never exported leads nowhere."""
     context = span.context
     if context is None or not context.trace_flags.sampled:

@@ -124,9 +124,16 @@ class Readings:
         self._questions.append(ask)
 
     def dependencies(self, asked: Callable[[], Awaitable[Mapping[str, str | None]]]) -> None:
+        known: set[str] = set()
+
         async def ask() -> None:
-            for name, trouble in (await asked()).items():
+            found = await asked()
+            for name in known - found.keys():  # nobody was asked about it
+                self._metrics.forget("yychat_dependency_up", name)
+            known.clear()
+            for name, trouble in found.items():
                 self._metrics.set("yychat_dependency_up", name, to=int(trouble is None))
+                known.add(name)
 
         self._questions.append(ask)
 

@@ -1,8 +1,9 @@
 """Making spans around what is watched: current while it runs, never across a ``yield``."""
 
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import AbstractContextManager, aclosing, asynccontextmanager, nullcontext
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import AbstractContextManager, aclosing, nullcontext
+from types import TracebackType
 from typing import Any, TypeVar
 
 from opentelemetry.trace import (
@@ -19,7 +20,7 @@ from opentelemetry.trace import (
 from ..errors import YYChatError
 from . import semconv
 from .outcomes import error_type_of
-from .tracer import LightSpan, Tracer
+from .tracer import LightSpan, Tracer, under_head
 
 T = TypeVar("T")
 _NOTHING = nullcontext()
@@ -27,32 +28,44 @@ _TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})\Z")
 Attributes = Mapping[str, Any]
 
 
-@asynccontextmanager
-async def span_of(
-    tracer: Tracer,
-    name: str,
-    attributes: Attributes,
-    *,
-    kind: SpanKind = SpanKind.INTERNAL,
-    links: tuple[Link, ...] = (),
-) -> AsyncIterator[Span]:
+class span_of(AbstractContextManager[Span]):
     """A span for the block; our errors end it as failed, with their type and no text of theirs."""
-    span = tracer.start_span(name, kind=kind, attributes=attributes, links=links)
-    try:
-        with current(span):
-            yield span
-    except YYChatError as error:
-        failed(span, error)
-        raise
-    finally:
-        span.end()
+
+    __slots__ = ("_current", "_span")
+
+    def __init__(
+        self,
+        tracer: Tracer,
+        name: str,
+        attributes: Attributes,
+        *,
+        kind: SpanKind = SpanKind.INTERNAL,
+        links: tuple[Link, ...] = (),
+    ) -> None:
+        self._span = tracer.start_span(name, kind=kind, attributes=attributes, links=links)
+        self._current = current(self._span)
+
+    def __enter__(self) -> Span:
+        self._current.__enter__()
+        return self._span
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._current.__exit__(kind, error, trace)
+        if isinstance(error, YYChatError):
+            failed(self._span, error)
+        self._span.end()
 
 
 def current(span: Span) -> AbstractContextManager[object]:
-    """*span* is the current one within the block. A light one need not be: what is below it is
-    light as well, by the head that both have."""
+    """*span* is the current one within the block. A light one need not be, below its head: what
+    is below it is light as well, by the head that both have."""
     if isinstance(span, LightSpan):
-        return _NOTHING
+        return under_head(span) if span.head else _NOTHING
     return use_span(span, record_exception=False, set_status_on_exception=False)
 
 
@@ -77,9 +90,13 @@ def link_to(parent: str) -> Link | None:
     return Link(SpanContext(trace_id, span_id, is_remote=True, trace_flags=TraceFlags(flags)))
 
 
-async def under(span: Span, items: AsyncGenerator[T, None]) -> AsyncGenerator[T, None]:
+def under(span: Span, items: AsyncGenerator[T, None]) -> AsyncGenerator[T, None]:
     """*items*, with *span* current only while they are being made: who consumes them may go on
     in another task, and the context of one does not fit the other."""
+    return items if current(span) is _NOTHING else _under(span, items)
+
+
+async def _under(span: Span, items: AsyncGenerator[T, None]) -> AsyncGenerator[T, None]:
     async with aclosing(items):
         while True:
             with current(span):

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 
-from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
+from opentelemetry.sdk.trace import SpanProcessor
 from opentelemetry.sdk.trace.export import SpanExporter
 from starlette.types import ASGIApp
 
@@ -22,7 +22,7 @@ from ..tools.registry import Registry
 from ..upstream.base import Provider
 from .exporting import Exporting, ended
 from .http import UNMATCHED, Finished, watched
-from .known import prepare
+from .known import prepare, prepare_chat
 from .metrics import Metrics
 from .observed_engine import ObservedEngine
 from .observed_memory import ObservedDoor, ObservedEmbedder, ObservedMemory
@@ -31,9 +31,10 @@ from .observed_tools import ObservedRegistry
 from .observed_upstream import ObservedUpstream
 from .outcomes import ERROR_TYPES
 from .prices import Price
-from .processor import Ended, SpanMetrics
+from .processor import SpanMetrics, Told
 from .readings import Readings
 from .setup import Tracing
+from .tracer import Ended
 
 log = logging.getLogger(__name__)
 
@@ -53,8 +54,9 @@ class Telemetry:
     ) -> None:
         self.on, self._content = on, content
         self.metrics = Metrics()
+        prepare(self.metrics)
         self.readings = Readings(self.metrics)
-        self._ended: list[Ended] = []
+        self._ended: list[Told] = []
         self._models: list[str] = []
         counting = SpanMetrics(self.metrics, ended=self._tell, prices=prices)
         self._models += prices or ()
@@ -63,17 +65,17 @@ class Telemetry:
             processors.append(Exporting(exporter, partial(self.dropped, "spans")))
         self._tracing = Tracing(
             *processors,
-            counted=counting.counted,
+            counting=counting,
             ratio=ratio,
             resource=dict(resource or {}),
         )
 
-    def listen(self, ended: Ended) -> None:
+    def listen(self, ended: Told) -> None:
         """Let *ended* see every request's span when it has ended. It must not fail or wait."""
         self._ended.append(ended)
 
     def app(self, app: ASGIApp, finished: Finished = lambda *_: None) -> ASGIApp:
-        return watched(app, self._tracing.provider, finished) if self.on else app
+        return watched(app, self._tracing, finished) if self.on else app
 
     def engines(self, engines: Sequence[BaseEngine]) -> list[BaseEngine]:
         if not self.on:
@@ -106,11 +108,14 @@ class Telemetry:
         self.metrics.allow({"tool": [*(tool.name for tool in observed.offered(None)), "unknown"]})
         return observed
 
-    def allow(self, models: Iterable[str | None], routes: Iterable[str]) -> None:
-        """Names that may be labels from the start: configured models, and paths' templates."""
+    def allow(self, models: Iterable[str | None]) -> None:
+        """Configured models: their names may be labels."""
         self._models += [model for model in models if model]
+
+    def serves(self, routes: Iterable[str]) -> None:
+        """This process answers chats, at paths of these templates."""
         self.metrics.allow({"http_route": [*routes, UNMATCHED]})
-        prepare(self.metrics)
+        prepare_chat(self.metrics)
 
     def built(self, version: str, engines: Sequence[str], store: str) -> None:
         """What this process is."""
@@ -150,7 +155,7 @@ class Telemetry:
         )
         self.metrics.prepare("yychat_upstream_attempts_total", names, results)
 
-    def _tell(self, span: ReadableSpan) -> None:
+    def _tell(self, span: Ended) -> None:
         for listener in self._ended:
             listener(span)
 

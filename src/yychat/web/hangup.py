@@ -6,6 +6,8 @@ from contextlib import asynccontextmanager
 
 from starlette.types import Receive
 
+from ..telemetry.observation import current
+
 
 class ClientGone(Exception):
     """Nobody is waiting for this response any more."""
@@ -27,6 +29,8 @@ async def unless_gone(receive: Receive) -> AsyncIterator[None]:
         nonlocal gone
         if inside and not finished.cancelled():
             gone = True
+            if (observation := current()) is not None:  # before what is under way notices
+                observation.left()
             task.cancel()
 
     watcher.add_done_callback(interrupt)

@@ -53,8 +53,6 @@ class EventStream(Response):
                     await self._send(send)
             except ClientGone:
                 log.debug("the client left in the middle of an answer")
-                if (observation := current()) is not None:
-                    observation.left()
 
     async def _send(self, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
