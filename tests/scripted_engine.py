@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -123,8 +124,8 @@ def engines(folder: Path | None = None, pause: float = 0.0) -> list[BaseEngine]:
 
 
 @contextmanager
-def two_engines(data: Path, **environment: str) -> Iterator[Service]:
-    """A service with a scripted chat_engine and mem0_proxy."""
+def launched(script: str, data: Path, **environment: str) -> Iterator[Service]:
+    """The service that *script* runs, in the place of ``yychat serve``."""
     kept = {n: v for n, v in os.environ.items() if n in ("PATH", "HOME") or "COVERAGE" in n}
     given = {
         "YYCHAT_DATA_DIR": str(data),
@@ -132,7 +133,7 @@ def two_engines(data: Path, **environment: str) -> Iterator[Service]:
         "PYTHONPATH": os.pathsep.join(sys.path),
     }
     process = subprocess.Popen(
-        [sys.executable, __file__],
+        [sys.executable, script],
         env={**kept, **given, **environment},
         stdout=subprocess.PIPE,
         text=True,
@@ -144,6 +145,9 @@ def two_engines(data: Path, **environment: str) -> Iterator[Service]:
             yield running
         finally:
             running.stop(WITHIN)
+
+
+two_engines = partial(launched, __file__)  # a service with a scripted chat_engine and mem0_proxy
 
 
 def main() -> None:

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -27,6 +28,19 @@ _WORDS = {
     *("sum", "max", "min", "count", "by", "without", "on", "group_left", "group_right"),
     *("and", "or", "unless", "bool", "offset", "rate", "increase", "changes", "absent"),
     *("clamp_min", "vector", "avg_over_time", "sum_over_time", "max_over_time"),
+}
+
+# What Prometheus 2.42 and 3.x both have: what came later or is gone has no place here.
+COMMON_KEYS = {
+    *("global", "scrape_interval", "scrape_timeout", "evaluation_interval", "external_labels"),
+    *("rule_files", "alerting", "alert_relabel_configs", "action", "regex", "alertmanagers"),
+    *("scrape_configs", "job_name", "file_sd_configs", "files", "refresh_interval"),
+    *("groups", "name", "interval", "rules", "record", "alert", "expr", "for"),
+    *("labels", "annotations"),
+}
+COMMON_FUNCTIONS = {
+    *("sum", "max", "min", "count", "rate", "increase", "changes", "absent", "vector"),
+    *("clamp_min", "avg_over_time", "sum_over_time", "max_over_time"),
 }
 
 
@@ -58,6 +72,39 @@ def test_promtool_finds_nothing_in_the_rules() -> None:
 @pytest.mark.parametrize("name", ["stack", "compose"])
 def test_promtool_finds_nothing_in_the_configuration(tmp_path: Path, name: str) -> None:
     promtool("check", "config", "--lint=all", "--lint-fatal", environment(tmp_path / "prom", name))
+
+
+def keys(given: object) -> Iterator[str]:
+    """The keys of a configuration, whatever they are in; names that are ours are left out."""
+    if isinstance(given, list):
+        for each in given:
+            yield from keys(each)
+    if isinstance(given, dict):
+        for key, value in given.items():
+            yield key
+            if key not in {"labels", "annotations", "external_labels"}:
+                yield from keys(value)
+
+
+def test_prometheus_2_42_and_3_both_know_every_key_and_function() -> None:
+    files = [PROMETHEUS / "prometheus.yml", *RULES]
+    assert {key for path in files for key in keys(read(path))} <= COMMON_KEYS
+    called = {
+        name
+        for rule in rules()
+        for name in re.findall(r"\b([a-z_]+)\s*\(", _QUOTED.sub("", rule["expr"]))
+    }
+    assert called <= COMMON_FUNCTIONS | {"by", "on", "group_left", "group_right", "and", "or"}
+
+
+def test_no_rule_means_something_else_in_prometheus_3() -> None:
+    for rule in rules():
+        # 3.x writes the bounds 1 and 10 of a histogram as 1.0 and 10.0.
+        assert not re.search(r'le=~?"\d+"', rule["expr"]), rule
+        # There a dot of a pattern matches a line's end, and ranges are open to the left: one of
+        # two scrapes would hold one less.
+        assert not re.search(r'[=!]~"[^"]*\.', rule["expr"]), rule
+        assert not re.search(r"\[\d+s\]", rule["expr"]), rule
 
 
 @pytest.mark.slow

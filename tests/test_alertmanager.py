@@ -3,11 +3,8 @@
 import json
 import stat
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +12,7 @@ import pytest
 
 from alertmanager_server import Alertmanager, alertmanager, amtool, rendered
 from rules import ROOT, alert_names, alerts, read
+from webhook_inbox import inbox
 
 FOLDER = ROOT / "alertmanager"
 CONFIG = FOLDER / "alertmanager.yml"
@@ -200,40 +198,6 @@ def test_an_alert_is_silenced_by_another_where_the_table_says_so(
         assert running.state(alert)["inhibitedBy"] == []
 
 
-class Inbox:
-    """Takes webhooks; ``got`` is what came, with its Authorization header."""
-
-    def __init__(self) -> None:
-        self.got: list[tuple[str | None, Any]] = []
-        inbox = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["content-length"]))
-                inbox.got.append((self.headers["authorization"], json.loads(body)))
-                self.send_response(200)
-                self.end_headers()
-
-            def log_message(self, format: str, *args: Any) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
-
-
-@contextmanager
-def inbox() -> Iterator[Inbox]:
-    taking = Inbox()
-    thread = threading.Thread(target=taking.server.serve_forever, args=(0.02,))
-    thread.start()
-    try:
-        yield taking
-    finally:
-        taking.server.shutdown()
-        thread.join()
-        taking.server.server_close()
-
-
 def test_a_rollback_alert_comes_at_once_with_the_token_and_a_silence_keeps_it_back(
     tmp_path: Path,
 ) -> None:
@@ -250,10 +214,9 @@ def test_a_rollback_alert_comes_at_once_with_the_token_and_a_silence_keeps_it_ba
             until(lambda: bool((manager.state(silenced) or {}).get("silencedBy")))
             manager.tell(ROLLBACK)
             until(lambda: bool(taking.got))
-    authorization, told = taking.got[0]
-    assert authorization == "Bearer an-alert-token"
-    assert told["version"] == "4"
-    engines = {each["labels"]["engine"] for _, body in taking.got for each in body["alerts"]}
+    assert taking.got[0].authorization == "Bearer an-alert-token"
+    assert taking.got[0].told["version"] == "4"
+    engines = {alert["labels"]["engine"] for delivery in taking.got for alert in delivery.alerts}
     assert engines == {"mem0_proxy"}
 
 

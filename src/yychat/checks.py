@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 
 from . import app, serving
+from .checks_alerts import alert_findings
 from .checks_redis import redis_findings
 from .errors import (
     NotFound,
@@ -201,6 +202,7 @@ CHECKS: dict[str, Check] = {
     "personalities": _personalities,
     "tools": _tools,
     "upstream": _upstreams,
+    "alerts": alert_findings,
 }
 
 REMEDIES = {
@@ -212,4 +214,5 @@ REMEDIES = {
     "personalities": "look at YYCHAT_PERSONALITY and YYCHAT_PERSONALITIES_DIR",
     "tools": "look at YYCHAT_TIMEZONE: a name as Europe/Berlin",
     "upstream": "look at OPENAI_BASE_URL and OPENAI_API_KEY, or at YYCHAT_UPSTREAMS_FILE",
+    "alerts": "look at YYCHAT_ALERTMANAGER_URL",
 }

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from functools import partial, wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 import msgspec
@@ -446,8 +446,9 @@ def configuration_page() -> None:
 
 
 @docs.command("metrics")
-def metrics_page() -> None:
+@click.option("--shown", type=click.File("r"), help="JSON: boards and alerts, by metric.")
+def metrics_page(shown: TextIO | None) -> None:
     """Print docs/metrics.md."""
     from .metrics_page import page
 
-    click.echo(page(), nl=False)
+    click.echo(page(msgspec.json.decode(shown.read()) if shown else None), nl=False)

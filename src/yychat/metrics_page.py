@@ -13,7 +13,8 @@ Generated from `src/yychat/telemetry/catalogue.py` by `make docs`; do not edit.
 Each process exports its own series, and never another's. Durations are seconds; a label has a value
 of its closed set or `other`. `process_*` and `python_*` are there besides, as prometheus_client
 makes them. Durations' histograms carry exemplars (`trace_id`, `span_id`) of sampled traces, for
-those who ask for OpenMetrics.
+those who ask for OpenMetrics. The last column: boards and alerts that look at it, also by way of
+what is recorded from it.
 
 | metric | type | unit | labels | meaning | taken from | shown |
 |---|---|---|---|---|---|---|

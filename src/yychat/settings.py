@@ -160,6 +160,11 @@ class Settings(BaseModel):
         False,
         "Let an alert move traffic away from a failing engine. Off: it is only noted.",
     )
+    alertmanager_url: str | None = _field(
+        "YYCHAT_ALERTMANAGER_URL",
+        None,
+        "Where Alertmanager is: `yychat check` asks it whether anybody will be paged.",
+    )
 
     # Upstream
     openai_api_key: SecretStr | None = _field("OPENAI_API_KEY", None, "Key for the upstream.")

@@ -2,12 +2,13 @@
 are shipped, and callers."""
 
 import asyncio
+import json
 import os
 import shutil
 import subprocess
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
@@ -45,11 +46,11 @@ class Stack:
 
 @contextmanager
 def stack(folder: Path, *, scrape: int = 1, rollback: str = "on") -> Iterator[Stack]:
-    ports = free_ports(8)
+    port = free_ports(8)
     (folder / "token").write_text(TOKEN)
     with two_engines(
         folder / "data",
-        YYCHAT_METRICS_PORT=str(ports),
+        YYCHAT_METRICS_PORT=str(port),
         YYCHAT_ALERT_TOKEN=TOKEN,
         YYCHAT_AUTO_ROLLBACK=rollback,
     ) as service:
@@ -58,31 +59,44 @@ def stack(folder: Path, *, scrape: int = 1, rollback: str = "on") -> Iterator[St
             config, YYCHAT_URL=service.url, YYCHAT_ALERT_TOKEN_FILE=str(folder / "token")
         )
         assert done.returncode == 0, done.stderr
+        shipped(folder / "prom", scrape)
         with (
             alertmanager(folder / "am", config) as manager,
-            watching(folder / "prom", ports, manager.url, scrape) as prom,
+            watching(folder / "prom", {"a:0": ("yychat", port)}, manager.url) as prom,
         ):
             yield Stack(service, prom, manager)
 
 
-@contextmanager
-def watching(folder: Path, metrics_port: int, manager: str, scrape: int) -> Iterator[Prometheus]:
-    """Prometheus with the shipped rules and configuration, and targets of its own."""
+def shipped(folder: Path, scrape: int) -> None:
+    """Prometheus' files as they are shipped, in *folder*, but for the seconds between scrapes."""
     shutil.copytree(ROOT / "prometheus", folder, ignore=shutil.ignore_patterns("active"))
-    active = folder / "targets" / "active"
-    active.mkdir()
-    target = f"- targets: [127.0.0.1:{metrics_port}]\n  labels: {{job: yychat, instance: 'a:0'}}\n"
-    (active / "scrape.yml").write_text(target)
-    (active / "alertmanager.yml").write_text(f"- targets: [{manager.removeprefix('http://')}]\n")
     config = (folder / "prometheus.yml").read_text()
     config = config.replace("scrape_interval: 5s", f"scrape_interval: {scrape}s")
     config = config.replace("scrape_timeout: 4s", "scrape_timeout: 1s")
     (folder / "prometheus.yml").write_text(config)
-    address = f"127.0.0.1:{free_ports(1)}"
+
+
+@contextmanager
+def watching(
+    folder: Path, targets: Mapping[str, tuple[str, int]], manager: str
+) -> Iterator[Prometheus]:
+    """Prometheus with its files in *folder*. It scrapes itself, the *manager* of alerts, and
+    *targets*: job and port by instance."""
+    port = free_ports(1)
+    address = f"127.0.0.1:{port}"
+    manager_port = int(manager.rpartition(":")[2])
+    itself = {"prometheus": ("prometheus", port), "alertmanager": ("alertmanager", manager_port)}
+    active = folder / "targets" / "active"
+    active.mkdir()
+    (active / "scrape.yml").write_text(scraped({**targets, **itself}))
+    (active / "alertmanager.yml").write_text(
+        json.dumps([{"targets": [f"127.0.0.1:{manager_port}"]}])
+    )
     command = [
         "prometheus",
         f"--config.file={folder / 'prometheus.yml'}",
         f"--storage.tsdb.path={folder / 'data'}",
+        "--enable-feature=exemplar-storage",
         f"--web.listen-address={address}",
         "--log.level=warn",
     ]
@@ -91,7 +105,7 @@ def watching(folder: Path, metrics_port: int, manager: str, scrape: int) -> Iter
     prom = Prometheus(f"http://{address}")
     try:
         prom.until(prom.ready)
-        prom.until(lambda: prom.targets() == {"a:0": "up"})
+        prom.until(lambda: list(prom.targets().values()) == ["up"] * (len(targets) + 2))
         yield prom
     finally:
         prom.close()
@@ -102,6 +116,15 @@ def watching(folder: Path, metrics_port: int, manager: str, scrape: int) -> Iter
             if process.poll() is None:
                 process.kill()
                 process.wait()
+
+
+def scraped(targets: Mapping[str, tuple[str, int]]) -> str:
+    """What file_sd reads; JSON is YAML too."""
+    groups = [
+        {"targets": [f"127.0.0.1:{port}"], "labels": {"job": job, "instance": instance}}
+        for instance, (job, port) in targets.items()
+    ]
+    return json.dumps(groups)
 
 
 class Callers:
