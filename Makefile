@@ -9,7 +9,7 @@ NODE   := tests/node/node_modules/.package-lock.json
 .DEFAULT_GOAL := help
 # One thing after the other: the last lines of `make test` are pytest's own.
 .NOTPARALLEL:
-.PHONY: help install install-dev run test check format coverage fault-test alert-test bench-service docs lock upgrade system-packages clean
+.PHONY: help install install-dev run stack test check format coverage fault-test alert-test dashboard-test preview bench-service docs lock upgrade system-packages clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,6 +21,9 @@ install-dev: $(VENV)/.installed-dev ## the same, with what the tests and checks 
 run: install ## start YYChat on http://127.0.0.1:8000 (no key, Redis or provider needed)
 	$(BIN)/yychat serve
 
+stack: system-packages install-dev ## run it all here: two instances, Redis, Prometheus, Alertmanager, a load
+	@sh scripts/stack.sh
+
 test: system-packages install-dev check $(NODE) ## check, then run every test (PYTEST_ARGS="-k name" for some)
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(PYTEST_ARGS)
 
@@ -28,7 +31,13 @@ fault-test: system-packages install-dev ## break Redis under load and kill worke
 	$(BIN)/python -m pytest $(PYTEST_ARGS) tests/fault
 
 alert-test: system-packages install-dev ## break one thing after the other, see who is told and how soon (about 12 minutes)
-	$(BIN)/python -m pytest $(PYTEST_ARGS) tests/alerts
+	$(BIN)/python -m pytest -o faulthandler_timeout=600 $(PYTEST_ARGS) tests/alerts
+
+dashboard-test: system-packages install-dev ## ask every board's queries of a running service, find six faults on them (about 9 minutes)
+	$(BIN)/python -m pytest -o faulthandler_timeout=900 $(PYTEST_ARGS) tests/dashboards
+
+preview: system-packages install-dev ## draw the boards into docs/images as Grafana would (Node, Chromium; about 6 minutes)
+	VENV=$(VENV) sh scripts/preview.sh
 
 check: install-dev ## lint, formatting, types and import rules
 	$(BIN)/ruff check .
@@ -48,13 +57,19 @@ coverage: install-dev $(NODE) ## run the tests and show the lines none of them r
 bench-service: install ## time the service: start, added latency, CPU, paced streams (about 5 minutes, quiet machine)
 	$(BIN)/python bench/service.py all --json bench-service.json
 
-docs: install ## rewrite the generated pages in docs/
+docs: install ## rewrite the generated pages in docs/, and Grafana's boards
 	$(BIN)/yychat docs configuration > docs/configuration.md.new
 	mv docs/configuration.md.new docs/configuration.md
+	$(BIN)/python grafana/build.py
+	$(BIN)/python grafana/shown.py > docs/metrics.json.new
+	$(BIN)/yychat docs metrics --shown docs/metrics.json.new > docs/metrics.md.new
+	mv docs/metrics.md.new docs/metrics.md
+	rm docs/metrics.json.new
 
 lock: ## write the lock files again after a change in pyproject.toml or package.json
 	PYTHON=$(PYTHON) sh scripts/lock.sh
 	npm --prefix tests/node install --package-lock-only
+	npm --prefix grafana/preview install --package-lock-only
 
 upgrade: ## the same, taking the newest version of every Python package
 	PYTHON=$(PYTHON) sh scripts/lock.sh --upgrade

@@ -18,6 +18,9 @@ need redis-tools redis-cli --version
 need nginx-light nginx -v
 need prometheus promtool --version
 need prometheus-alertmanager amtool --version
+need docker-compose docker-compose version
+need busybox busybox true
+need prometheus-redis-exporter prometheus-redis-exporter -version
 
 [ -n "$missing" ] || exit 0
 

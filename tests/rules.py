@@ -7,15 +7,11 @@ from typing import Any
 
 import yaml  # type: ignore[import-untyped]  # comes with mem0, its stubs do not
 
+from panels import TITLES
+
 ROOT = Path(__file__).parent.parent
 RULES = sorted((ROOT / "prometheus" / "rules").glob("*.yml"))
-BOARDS = {
-    "yychat-overview",
-    "yychat-engines",
-    "yychat-memory",
-    "yychat-upstream",
-    "yychat-instances",
-}
+BOARDS = set(TITLES)
 
 
 @cache

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-LOCKS = ("requirements.lock", "requirements-dev.lock")
+LOCKS = ("requirements.lock", "requirements-image.lock", "requirements-dev.lock")
+NODE_LOCKS = ("tests/node", "grafana/preview")
 
 
 def requirements(lock: str) -> list[str]:
@@ -36,16 +37,18 @@ def test_no_lock_says_where_packages_come_from(lock: str) -> None:
     assert re.findall(r"://|--[\w-]*(?:index|find-links|host)[\w-]*", text) == []
 
 
-def test_the_node_lock_has_hashes_and_no_addresses() -> None:
-    lock = json.loads((ROOT / "tests/node/package-lock.json").read_text(encoding="utf-8"))
+@pytest.mark.parametrize("folder", NODE_LOCKS)
+def test_a_node_lock_has_hashes_and_no_addresses(folder: str) -> None:
+    lock = json.loads((ROOT / folder / "package-lock.json").read_text(encoding="utf-8"))
     packages = [package for path, package in lock["packages"].items() if path]
     assert packages
     assert all(package["integrity"].startswith("sha512-") for package in packages)
     assert all("resolved" not in package for package in packages)
 
 
-def test_tests_run_on_exactly_what_operators_run_on() -> None:
-    assert pins("requirements.lock").items() <= pins("requirements-dev.lock").items()
+def test_images_and_tests_run_on_exactly_what_operators_run_on() -> None:
+    plain, image, tests = (pins(lock).items() for lock in LOCKS)
+    assert plain < image < tests
 
 
 @pytest.mark.parametrize("lock", LOCKS)
