@@ -16,6 +16,7 @@ COLOURS = {
     "upstream_error": "orange",
     "engine_error": "red",
     "timeout": "purple",
+    "memory_degraded": "yellow",
     "internal_error": "dark-red",
     "chat_engine": "blue",
     "mem0_proxy": "purple",
@@ -33,6 +34,15 @@ COLOURS = {
     "save": "dark-purple",
     "other": "text",
 }
+EACH_RESULT = "{{engine}} {{result}}"
+RESULTS = (
+    "ok",
+    "memory_degraded",
+    "engine_error",
+    "upstream_error",
+    "client_error",
+    "cancelled",
+)  # of an engine's attempts
 COLOURED = ("outcome", "engine", "memory", "kind", "stage")  # labels with these values
 
 _CALLED = re.compile(r"^{{(\w+)}}$")
@@ -228,17 +238,29 @@ def _panel(panel: Panel) -> Json:
 
 
 def _colours(panel: Panel) -> list[Json]:
-    """Of the lines that are called by the value of one label and nothing else."""
-    called = {label for query in panel.queries for label in _CALLED.findall(query.legend)}
-    if panel.kind != "timeseries" or not called & set(COLOURED):
+    """Of the lines that are called by the value of one label and nothing else, or by an engine and
+    its result: these have the result's colour, and mem0_proxy's are dashed."""
+    if panel.kind != "timeseries":
         return []
-    return [
-        {
-            "matcher": {"id": "byName", "options": name},
-            "properties": [{"id": "color", "value": {"mode": "fixed", "fixedColor": colour}}],
-        }
-        for name, colour in COLOURS.items()
-    ]
+    legends = [query.legend for query in panel.queries]
+    if EACH_RESULT in legends:
+        dashed = {"id": "custom.lineStyle", "value": {"fill": "dash", "dash": [8, 6]}}
+        return [
+            *(_override("byRegexp", f"/ {name}$/", _fixed(COLOURS[name])) for name in RESULTS),
+            _override("byRegexp", "/^mem0_proxy /", dashed),
+        ]
+    called = {label for legend in legends for label in _CALLED.findall(legend)}
+    if not called & set(COLOURED):
+        return []
+    return [_override("byName", name, _fixed(colour)) for name, colour in COLOURS.items()]
+
+
+def _override(matcher: str, which: str, *properties: Json) -> Json:
+    return {"matcher": {"id": matcher, "options": which}, "properties": list(properties)}
+
+
+def _fixed(colour: str) -> Json:
+    return {"id": "color", "value": {"mode": "fixed", "fixedColor": colour}}
 
 
 def _board_link(uid: str) -> Json:

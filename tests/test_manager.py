@@ -553,6 +553,16 @@ async def test_who_cannot_wait_gets_an_answer_and_the_check_goes_on() -> None:
     assert engine.checks == 1
 
 
+async def test_an_engine_that_was_well_is_as_it_was_until_its_check_is_through() -> None:
+    engine, now = ScriptedEngine("mem0_proxy"), 1_000.0
+    checkup = Checkup(engine, clock=lambda: now)
+    before = await checkup.finding(5.0)
+    now += 60
+    engine.gate = asyncio.Event()
+    assert await checkup.finding(0.01) == before
+    engine.gate.set()
+
+
 @pytest.mark.parametrize(
     ("failure", "told"), [(StoreError("gone"), "gone"), (ValueError("secret"), "its check failed")]
 )

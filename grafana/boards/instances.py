@@ -32,7 +32,7 @@ THERE = Row(
             },
             about="Which version runs where, with which engines and which store. All of them should be the same.",
             none="no process is scraped",
-            width=12,
+            width=16,
         ),
         series(
             "Starts",

@@ -82,10 +82,11 @@ class Checkup:
         return Finding(health, self._clock())
 
     def _late(self, within: float) -> Finding:
-        was_well = self._last is None or self._last.health.healthy
-        in_time = time.monotonic() - self._begun < self._patience
+        last, in_time = self._last, time.monotonic() - self._begun < self._patience
+        if in_time and last is not None and last.health.healthy:
+            return last
         told = {"engine": f"its check takes longer than {within:g} s"}
-        return Finding(Health(was_well and in_time, told), self._clock())
+        return Finding(Health(last is None and in_time, told), self._clock())
 
     def _ill(self, why: str) -> Finding:
         return Finding(Health(healthy=False, dependencies={"engine": why}), self._clock())
