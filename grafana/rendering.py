@@ -35,14 +35,6 @@ COLOURS = {
     "other": "text",
 }
 EACH_RESULT = "{{engine}} {{result}}"
-RESULTS = (
-    "ok",
-    "memory_degraded",
-    "engine_error",
-    "upstream_error",
-    "client_error",
-    "cancelled",
-)  # of an engine's attempts
 COLOURED = ("outcome", "engine", "memory", "kind", "stage")  # labels with these values
 
 _CALLED = re.compile(r"^{{(\w+)}}$")
@@ -246,7 +238,7 @@ def _colours(panel: Panel) -> list[Json]:
     if EACH_RESULT in legends:
         dashed = {"id": "custom.lineStyle", "value": {"fill": "dash", "dash": [8, 6]}}
         return [
-            *(_override("byRegexp", f"/ {name}$/", _fixed(COLOURS[name])) for name in RESULTS),
+            *(_override("byRegexp", f"/ {name}$/", _fixed(each)) for name, each in COLOURS.items()),
             _override("byRegexp", "/^mem0_proxy /", dashed),
         ]
     called = {label for legend in legends for label in _CALLED.findall(legend)}

@@ -21,6 +21,7 @@ from rules import ROOT, rules
 from shown import places
 from yychat.metrics_page import page
 from yychat.telemetry.catalogue import CATALOGUE, CLOSED, CONFIGURED, MEMORIES
+from yychat.telemetry.known import ATTEMPTS
 from yychat.telemetry.metrics import Metrics
 from yychat.telemetry.observation import STAGES
 from yychat.telemetry.outcomes import OUTCOMES
@@ -236,7 +237,7 @@ def test_lists_of_instances_stand_on_the_board_instances_alone() -> None:
 
 
 def test_what_has_a_name_has_one_colour_on_all_boards() -> None:
-    assert set(COLOURS) == {*OUTCOMES, *STAGES, *CLOSED["engine"], *MEMORIES}
+    assert set(COLOURS) == {*OUTCOMES, *ATTEMPTS, *STAGES, *CLOSED["engine"], *MEMORIES}
 
 
 def test_of_what_the_configuration_names_only_the_first_five_are_shown() -> None:
