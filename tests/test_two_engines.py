@@ -188,16 +188,16 @@ def asked(running: Service, number: int = 0, **fields: Any) -> tuple[str, float]
 @pytest.mark.parametrize(
     ("faults", "expected"),
     [
-        ({"only": "embeddings", "hang_before_first_byte": True}, {"deadline"}),
-        ({"only": "embeddings", "latency_ms": 5_000}, {"deadline"}),
-        ({"only": "embeddings", "error_rate": 1}, {"degraded", "deadline"}),
-        ({"only": "embeddings", "malformed_json": True}, {"degraded", "deadline"}),
-        ({"only": "embeddings", "cut_after_chunks": 0}, {"degraded", "deadline"}),
+        ({"only": "embeddings", "hang_before_first_byte": True}, ("deadline",)),
+        ({"only": "embeddings", "latency_ms": 5_000}, ("deadline",)),
+        ({"only": "embeddings", "error_rate": 1}, ("degraded", "deadline")),
+        ({"only": "embeddings", "malformed_json": True}, ("degraded", "deadline")),
+        ({"only": "embeddings", "cut_after_chunks": 0}, ("degraded", "deadline")),
     ],
     ids=str,
 )
 def test_an_answer_does_without_an_embedder_that_fails_in_time(
-    pair: Service, models: Simulator, faults: dict[str, Any], expected: set[str]
+    pair: Service, models: Simulator, faults: dict[str, Any], expected: tuple[str, ...]
 ) -> None:
     assert asked(pair, 1)[0] == "hit"
     models.faults(**faults)
