@@ -49,7 +49,7 @@ TOOLS = [CALCULATOR, CLOCK]
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
     config = uvicorn.Config(
-        create_app(), port=0, lifespan="off", ws="none", log_level="critical", access_log=False
+        create_app(), port=0, lifespan="off", ws="none", log_config=None, access_log=False
     )
     server = uvicorn.Server(config)
     thread = Thread(target=server.run)
