@@ -1,11 +1,12 @@
 """Running ``yychat`` commands as an operator does: to their end, with next to no environment."""
 
-import os
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+from environment import bare
 
 Done = subprocess.CompletedProcess[str]
 
@@ -13,7 +14,7 @@ Done = subprocess.CompletedProcess[str]
 def command(*arguments: str, **environment: str) -> Done:
     return subprocess.run(
         _line(arguments),
-        env=_environment(environment),
+        env=bare(environment),
         capture_output=True,
         text=True,
         timeout=60,
@@ -51,7 +52,7 @@ class Worker:
 def worker(**environment: str) -> Iterator[Worker]:
     process = subprocess.Popen(
         _line(("work",)),
-        env=_environment(environment),
+        env=bare(environment),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -66,12 +67,3 @@ def worker(**environment: str) -> Iterator[Worker]:
 
 def _line(arguments: tuple[str, ...]) -> list[str]:
     return [sys.executable, "-m", "yychat", *arguments]
-
-
-def _environment(given: dict[str, str]) -> dict[str, str]:
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if name in ("PATH", "HOME", "LANG", "PYTHONPATH") or name.startswith("COVERAGE_")
-    }
-    return {**kept, **given}

@@ -1,7 +1,6 @@
 """Starting the real programs that tests talk to, on free ports; stopping them by their process."""
 
 import json
-import os
 import re
 import signal
 import subprocess
@@ -13,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+
+from environment import bare
 
 WITHIN = 20.0  # seconds for a program to say that it listens
 _LISTENING = re.compile(r"listening on (http://\S+)")
@@ -123,14 +124,9 @@ def service(data: Path, **environment: str) -> Iterator[Service]:
 def _start(
     arguments: list[str], environment: Mapping[str, str]
 ) -> tuple["subprocess.Popen[str]", list[str]]:
-    kept = {
-        n: v
-        for n, v in os.environ.items()
-        if n in ("PATH", "HOME", "LANG", "PYTHONPATH") or n.startswith("COVERAGE_")
-    }
     process = subprocess.Popen(
         [sys.executable, "-m", "yychat", *arguments],
-        env={**kept, **environment},
+        env=bare(environment),
         stdout=subprocess.PIPE,
         text=True,
     )

@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Unpack
 
+from environment import bare
 from running import WITHIN, Service
 from yychat.chat import About, Answer, ChatRequest, Chunk
 from yychat.engines.base import BaseEngine, EngineInfo, Health
@@ -126,7 +127,6 @@ def engines(folder: Path | None = None, pause: float = 0.0) -> list[BaseEngine]:
 @contextmanager
 def launched(script: str, data: Path, **environment: str) -> Iterator[Service]:
     """The service that *script* runs, in the place of ``yychat serve``."""
-    kept = {n: v for n, v in os.environ.items() if n in ("PATH", "HOME") or "COVERAGE" in n}
     given = {
         "YYCHAT_DATA_DIR": str(data),
         "OPENAI_BASE_URL": "http://127.0.0.1:9/v1",  # nobody asks; else a simulator would start
@@ -134,7 +134,7 @@ def launched(script: str, data: Path, **environment: str) -> Iterator[Service]:
     }
     process = subprocess.Popen(
         [sys.executable, script],
-        env={**kept, **given, **environment},
+        env=bare({**given, **environment}),
         stdout=subprocess.PIPE,
         text=True,
     )

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from commands import printed
+from environment import bare
 from running import Service
 
 WITHIN = 30.0  # seconds until something is there, or gone
@@ -46,11 +47,9 @@ class Supervised(Service):
 @contextmanager
 def supervised(data: Path, workers: int = 2, **environment: str) -> Iterator[Supervised]:
     environment = {"YYCHAT_DATA_DIR": str(data), **environment}
-    kept = {n: os.environ[n] for n in ("PATH", "HOME", "PYTHONPATH") if n in os.environ}
-    covered = {n: v for n, v in os.environ.items() if n.startswith("COVERAGE_")}
     process = subprocess.Popen(
         [sys.executable, "-m", "yychat", "serve", "--port", "0", "--workers", str(workers)],
-        env={**kept, **covered, **environment},
+        env=bare(environment),
         stdout=subprocess.PIPE,
         text=True,
     )

@@ -14,6 +14,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from commands import command
 from running import Service, Simulator, service
 from yychat.errors import ConfigurationError, Unauthenticated
 from yychat.web.auth import KEYLESS, Keyring, new_key, parse_keys
@@ -42,18 +43,6 @@ def eventually(holds: Callable[[], bool], within: float = ROTATION) -> bool:
             return False
         time.sleep(0.05)
     return True
-
-
-def command(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
-    kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-    return subprocess.run(
-        [sys.executable, "-m", "yychat", *arguments],
-        env={**kept, **environment},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from engines_asked import ENGINES, MODELS, extracted, holding, memory, told
+from environment import bare
 from postgres_server import postgres_server
 from redis_server import redis_server
 from running import Service, Simulator, service
@@ -28,10 +29,9 @@ def yychat(data: Path, upstream: Simulator) -> Iterator[Service]:
 def erase(
     data: Path, *arguments: str, answer: str = "", **environment: str
 ) -> "subprocess.CompletedProcess[str]":
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "PYTHONPATH") if name in os.environ}
     return subprocess.run(
         [sys.executable, "-m", "yychat", "erase", *arguments],
-        env={**kept, "YYCHAT_DATA_DIR": str(data), **environment},
+        env=bare({"YYCHAT_DATA_DIR": str(data), **environment}),
         input=answer,
         capture_output=True,
         text=True,

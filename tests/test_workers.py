@@ -74,11 +74,12 @@ def test_a_worker_that_is_killed_is_replaced_and_nobody_is_refused_meanwhile(
         before = yychat.registered()
         name, victim = min(before.items())
         os.kill(victim, signal.SIGKILL)
-        answered = 0
-        while yychat.registered()[name] == victim:
+
+        def replaced() -> bool:
             assert httpx2.get(f"{yychat.url}/healthz", timeout=10).status_code == 200
-            answered += 1
-        assert answered
+            return yychat.registered()[name] != victim
+
+        until(replaced)
         after = yychat.registered()
         assert after.keys() == before.keys()
         assert after[name] in yychat.workers()
