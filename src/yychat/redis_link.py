@@ -7,11 +7,13 @@ stalled event loop lets run out of time is not counted: that is our fault, not R
 
 import asyncio
 import contextlib
+import hashlib
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, TypeVar
+from functools import cache
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from .errors import StoreError
 
@@ -60,11 +62,12 @@ class RedisLink:
         from redis.asyncio.retry import Retry
         from redis.backoff import NoBackoff
 
+        from .redis_pool import Pool
+
         self.url, self._within, self._errors = url, within, exceptions
-        pool = redis.BlockingConnectionPool.from_url(
+        pool = Pool.from_url(
             url,
             max_connections=connections,
-            timeout=within,
             # No timeouts of its own: with them redis-py awaits through asyncio.wait_for, which on
             # Python 3.11 can swallow a cancellation. Every question here has a deadline around it.
             socket_timeout=None,
@@ -100,6 +103,25 @@ class RedisLink:
         finally:
             if mine is not None:
                 mine.seconds -= time.monotonic() - started
+
+    async def run(
+        self,
+        script: str,
+        keys: Sequence[str],
+        arguments: Sequence[Any] = (),
+        *,
+        within: float | None = None,
+    ) -> Any:
+        """Have Redis run a Lua *script*: see ``ask``. Its text is sent where Redis has not got it
+        yet, or not any more."""
+
+        async def question(client: "redis.Redis") -> Any:
+            try:
+                return await client.evalsha(_digest(script), len(keys), *keys, *arguments)
+            except self._errors.NoScriptError:
+                return await client.eval(script, len(keys), *keys, *arguments)
+
+        return await self.ask(question, within=within)
 
     async def probe(self, every: float = PROBE_EVERY) -> None:
         """While Redis is away, look whether it is back; until cancelled."""
@@ -154,6 +176,12 @@ class RedisLink:
             self._open, self._timeouts = False, 0
             self.transitions += 1
             log.warning("Redis is back")
+
+
+@cache
+def _digest(script: str) -> str:
+    """What Redis calls it."""
+    return hashlib.sha1(script.encode(), usedforsecurity=False).hexdigest()
 
 
 def _refused(error: "ResponseError") -> StoreError:

@@ -47,13 +47,9 @@ class RedisInbox:
         arguments: list[bytes | str | int] = [KEPT]
         for entry in entries:
             arguments += [entry.id, repr(entry.received), msgspec.json.encode(entry)]
-        await self._link.ask(
-            lambda r: r.eval(_PUT, 2, ENTRIES, RECEIVED, *arguments), within=self._within
-        )
+        await self._link.run(_PUT, [ENTRIES, RECEIVED], arguments, within=self._within)
 
     async def newest(self, limit: int) -> list[Entry]:
-        stored = await self._link.ask(
-            lambda r: r.eval(_NEWEST, 2, ENTRIES, RECEIVED, limit), within=self._within
-        )
+        stored = await self._link.run(_NEWEST, [ENTRIES, RECEIVED], [limit], within=self._within)
         found = (entry_of(each) for each in stored or () if isinstance(each, bytes))
         return [entry for entry in found if entry is not None]

@@ -53,10 +53,7 @@ class RedisSelections:
     async def propose(self, selection: Selection) -> bool:
         arguments = (selection.revision, msgspec.json.encode(selection), KEPT, ANNOUNCED)
         return bool(
-            await self._link.ask(
-                lambda r: r.eval(_PROPOSE, 2, SELECTION, HISTORY, *arguments),
-                within=self._within,
-            )
+            await self._link.run(_PROPOSE, [SELECTION, HISTORY], arguments, within=self._within)
         )
 
     async def history(self, limit: int) -> list[Selection]:

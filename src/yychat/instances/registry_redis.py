@@ -28,7 +28,7 @@ if known and known ~= ARGV[2] and now - seen < tonumber(ARGV[4]) then
     if fine and type(other) == 'table' and other['address'] ~= ARGV[3] then return 0 end
 end
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
-redis.call('HSET', KEYS[2], ARGV[1], string.format('%.3f', now))
+redis.call('HSET', KEYS[2], ARGV[1], string.format('%.6f', now))
 return 1
 """
 _LEAVE = """
@@ -79,6 +79,4 @@ class RedisInstances:
         return sorted(instances, key=lambda each: each.registration.instance)
 
     async def _ask(self, script: str, *arguments: Any) -> Any:
-        return await self._link.ask(
-            lambda r: r.eval(script, 2, REGISTERED, SEEN, *arguments), within=self._within
-        )
+        return await self._link.run(script, [REGISTERED, SEEN], arguments, within=self._within)

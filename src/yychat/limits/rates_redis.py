@@ -53,7 +53,7 @@ class RedisBuckets:
     async def draw(self, name: str, draws: Sequence[Draw]) -> Levels:
         keys = [f"{PREFIX}:{{{name}}}:{draw.kind}" for draw in draws]
         numbers = [str(n) for draw in draws for n in (draw.limit, draw.take, min(draw.most, 1e15))]
-        answer = await self._link.ask(lambda r: r.eval(DRAW, len(keys), *keys, *numbers))
+        answer = await self._link.run(DRAW, keys, numbers)
         return _levels(answer, len(keys))
 
 

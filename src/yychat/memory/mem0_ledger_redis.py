@@ -90,10 +90,7 @@ class RedisLedger:
             MEM0.states(partition),
         ]
         arguments: list[float | str] = [at, seed(), layout.GROUP]
-        erased = await self._link.ask(
-            lambda r: r.eval(layout.ERASE, len(keys), *keys, *arguments), within=PATIENT
-        )
-        return int(erased)
+        return int(await self._link.run(layout.ERASE, keys, arguments, within=PATIENT))
 
 
 class SpooledLedger:

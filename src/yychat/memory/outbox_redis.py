@@ -262,9 +262,7 @@ class RedisOutbox:
             await self._link.ask(ask, within=WITHIN)
 
     async def _eval(self, script: str, keys: list[str], arguments: list[Any]) -> Any:
-        return await self._link.ask(
-            lambda r: r.eval(script, len(keys), *keys, *arguments), within=WITHIN
-        )
+        return await self._link.run(script, keys, arguments, within=WITHIN)
 
 
 def _encoded(job: Job) -> bytes:

@@ -140,7 +140,8 @@ class Index:
             known = ~np.isnan(cosines)
             scores = _fused(scores, self._spread(np.nan_to_num(cosines)), known)
         rows = _best(scores, matched, limit)
-        return [Hit(self._first + int(row), float(scores[row])) for row in rows]
+        found = zip((rows + self._first).tolist(), scores[rows].tolist(), strict=True)
+        return [Hit(position, score) for position, score in found]
 
     def _lexical(self, query: str, now: float | None) -> Scores:
         wanted = parsed(query)

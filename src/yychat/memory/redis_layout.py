@@ -22,6 +22,7 @@ their partitions in active:mem0; see outbox_redis.py.
 """
 
 import zlib
+from functools import cache
 
 PARTITIONS = 64
 GROUP = "workers"
@@ -33,6 +34,7 @@ def partition_of(owner: str) -> int:
     return zlib.crc32(owner.encode()) % PARTITIONS
 
 
+@cache
 def tag(partition: int) -> str:
     return f"yychat:v1:{{p{partition:02d}}}"
 

@@ -38,7 +38,7 @@ class RedisTurns:
 
     async def look(self, owner: Owner, *, epoch: int, after: int, mark: int = 0) -> Look:
         keys = [layout.of_owner(what, owner.key) for what in ("meta", "turns", "order", "pending")]
-        answer = await self._run(layout.LOOK, keys, [epoch, mark, after])
+        answer = await self._link.run(layout.LOOK, keys, [epoch, mark, after])
         return _look(answer)
 
     async def append(self, owner: Owner, *new: NewTurn, keep: int) -> None:
@@ -61,7 +61,7 @@ class RedisTurns:
         gone = 0
         async for owner in self._owners():
             keys = [layout.of_owner(what, owner) for what in ("meta", "turns", "order")]
-            gone += int(await self._run(layout.EXPIRE, keys, [before], PATIENT))
+            gone += int(await self._link.run(layout.EXPIRE, keys, [before], within=PATIENT))
         return gone + await self._expire_dead(before)
 
     async def _expire_dead(self, before: float) -> int:
@@ -73,7 +73,7 @@ class RedisTurns:
                 if job.turn.at < before:
                     owner = job.owner.key
                     keys = [dead, *(layout.of_owner(what, owner) for what in ("pending", "meta"))]
-                    gone += int(await self._run(layout.DROP, keys, [job.id], PATIENT))
+                    gone += int(await self._link.run(layout.DROP, keys, [job.id], within=PATIENT))
         return gone
 
     async def newest(self, owner: Owner, limit: int) -> list[Turn]:
@@ -103,7 +103,7 @@ class RedisTurns:
         partition = layout.partition_of(owner)
         keys = [layout.of_owner(what, owner) for what in ("meta", "turns", "order", "pending")]
         keys += [layout.outbox(partition), layout.dead(partition), layout.states(partition)]
-        return int(await self._run(script, keys, [at, seed(), layout.GROUP], PATIENT))
+        return int(await self._link.run(script, keys, [at, seed(), layout.GROUP], within=PATIENT))
 
     async def _owners(self) -> AsyncIterator[str]:
         """Everybody of whom something is stored, a few hundred at a time."""
@@ -117,13 +117,6 @@ class RedisTurns:
                 yield _text(key).rpartition(":")[2]
             if cursor == 0:
                 return
-
-    async def _run(
-        self, script: str, keys: list[str], arguments: list[Any], within: float | None = None
-    ) -> Any:
-        return await self._link.ask(
-            lambda r: r.eval(script, len(keys), *keys, *arguments), within=within
-        )
 
 
 def seed() -> int:
