@@ -7,11 +7,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from client import first_ok
-from processes import START_WITHIN, Program, before, free_port, service, upstream
+from processes import HERE, START_WITHIN, Program, before, free_port, service, upstream
 from report import Row, Table
 
 IDLE = 5.0  # seconds after it is ready
 WEIGHED = 3  # rounds in which its memory is looked at
+
+DEAD = HERE / "dead_mcp_servers.json"
 
 Environment = dict[str, str]
 
@@ -19,7 +21,12 @@ Environment = dict[str, str]
 async def startup(rounds: int) -> Table:
     """The first start of each kind is a warm-up and does not count."""
     async with upstream() as provider:
-        kinds = {"embedded simulator": {}, "configured upstream": before(provider)}
+        configured = before(provider)
+        kinds = {
+            "embedded simulator": {},
+            "configured upstream": configured,
+            "five dead MCP servers": {**configured, "YYCHAT_MCP_CONFIG": str(DEAD)},
+        }
         rows = {name: Row(name) for name in kinds}
         dice = random.Random(1)
         for number in range(-1, rounds):

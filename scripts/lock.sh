@@ -1,6 +1,6 @@
 #!/bin/sh
 # Write requirements.lock, requirements-image.lock (what a container has beyond that: mem0's way to
-# PostgreSQL) and requirements-dev.lock: every package pinned, every file of it hashed, no index
+# PostgreSQL, and MCP) and requirements-dev.lock: every package pinned, every file of it hashed, no index
 # named, right for each Python and platform we support.
 # Pins already there stay. `--upgrade` takes the newest, `--upgrade-package NAME` one.
 set -eu
@@ -23,7 +23,7 @@ lock() {
 }
 
 lock --group build --output-file requirements.lock "$@"
-lock --group build --extra mem0-pgvector --constraint requirements.lock \
+lock --group build --extra mcp --extra mem0-pgvector --constraint requirements.lock \
     --output-file requirements-image.lock "$@"
 lock --group build --group dev --constraint requirements.lock \
     --output-file requirements-dev.lock "$@"

@@ -24,6 +24,7 @@ from fakes import (
     scripted_upstream,
     stream,
 )
+from tool_promises import BOTH, ToolPromises
 from yychat.chat import Answer, Chunk, collect
 from yychat.engines.base import BaseEngine
 from yychat.errors import NotFound, StoreError, UpstreamError, UpstreamFailed
@@ -35,7 +36,6 @@ from yychat.upstream.client import Timeouts, connected
 from yychat.upstream.config import Endpoint
 from yychat.upstream.router import Upstreams
 
-BOTH = pytest.mark.parametrize("streaming", [False, True], ids=["whole", "streamed"])
 QUESTION: dict[str, Any] = {"messages": [{"role": "user", "content": "What do I like?"}]}
 
 
@@ -78,7 +78,7 @@ def answer(chunks: list[Chunk]) -> Answer:
     return last
 
 
-class EnginePromises:
+class EnginePromises(ToolPromises):
     """``engine`` makes one out of parts; options are those that all engines share."""
 
     name: str
@@ -360,17 +360,6 @@ class EnginePromises:
             await asyncio.wait([answering])
             await server.left.wait()
             await upstreams.close()
-
-    async def test_cancelling_ends_a_tool_that_is_running(self) -> None:
-        echo = Echo(gate=asyncio.Event())
-        engine = self.engine(with_a_round_of_tools(streaming=False), tools=(echo,))
-        answering = asyncio.create_task(collect(engine.generate_response(asked())))
-        async with asyncio.timeout(5):
-            while not echo.running:  # noqa: ASYNC110 - a tool has no event for it
-                await asyncio.sleep(0)
-            answering.cancel()
-            await asyncio.wait([answering])
-        assert echo.running == 0
 
     # What it tells about itself
 

@@ -5,6 +5,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, ExitStack, contextmanager
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,9 @@ import msgspec
 import pytest
 from starlette.types import Message
 
+from engines_asked import ENGINES, MODELS
 from fakes import (
+    DONE,
     HANG,
     Echo,
     Replay,
@@ -20,11 +23,14 @@ from fakes import (
     answers,
     asked,
     call,
+    call_delta,
+    chunk,
     completion,
     scripted_upstream,
     tools,
 )
 from fakes import answer as response
+from fakes import stream as streaming
 from running import Running, Service, Simulator, service
 from scrape import scraped, series
 from yychat.chat import Chunk
@@ -209,21 +215,30 @@ async def test_leaving_during_a_tool_call_ends_the_tool() -> None:
 async def test_leaving_during_a_search_of_the_web_frees_its_connection(tmp_path: Path) -> None:
     """The whole way with a real tool: tavily_search, whose server hangs."""
     async with scripted_upstream() as model, scripted_upstream() as tavily:
-        model.script(response(completion(None, [call("tavily_search", '{"query":"x"}')])))
         tavily.script([HANG])
         await asyncio.to_thread(_leave_while_searching, tmp_path / "data", model, tavily)
-        async with asyncio.timeout(WITHIN):
-            await tavily.left.wait()
 
 
 def _leave_while_searching(data: Path, model: ScriptedUpstream, tavily: ScriptedUpstream) -> None:
-    tavily_url = tavily.base_url.removesuffix("/v1")
-    with service(
-        data, OPENAI_BASE_URL=model.base_url, TAVILY_API_KEY="k", TAVILY_BASE_URL=tavily_url
-    ) as yychat:
-        with chat(yychat, "search"):
-            eventually(tavily.asked.is_set, "a search")
-        eventually(tavily.left.is_set, "the end of the search")
+    search = {"name": "tavily_search", "arguments": '{"query":"x"}'}
+    whole = response(completion(None, [call(**search)]))
+    pieces = (
+        chunk({"content": "Wait."}),
+        chunk(call_delta(0, id="a", **search)),
+        chunk({}, "tool_calls") + DONE,
+    )
+    settings = {"OPENAI_BASE_URL": model.base_url, "TAVILY_API_KEY": "k", **MODELS}
+    settings["TAVILY_BASE_URL"] = tavily.base_url.removesuffix("/v1")
+    with service(data, **settings) as yychat:
+        for engine, streamed in product(ENGINES, (False, True)):
+            tavily.asked.clear()
+            tavily.left.clear()
+            model.script(streaming(*pieces) if streamed else whole)
+            with chat(yychat, "search", engine=engine, stream=streamed) as connection:
+                eventually(tavily.asked.is_set, "a search")
+                if streamed:  # the answer has begun
+                    assert b"200 OK" in connection.recv(64)
+            eventually(tavily.left.is_set, "the end of the search")
 
 
 # The watcher itself

@@ -50,6 +50,7 @@ def mem0_proxy(
     outbox: OutboxDoor | None = None,
     given: tuple[Tool, ...] = (),
     probe: Condition | None = None,
+    personalities: Personalities | None = None,
     **options: Any,
 ) -> Mem0Proxy:
     return Mem0Proxy(
@@ -57,7 +58,7 @@ def mem0_proxy(
         memory=memory or Mem0Named(),
         outbox=outbox or ListOutbox(),
         tools=tools(*given),
-        personalities=Personalities(),
+        personalities=personalities or Personalities(),
         options=Options(**options),
         clock=lambda: 1_700_000_000.0,
         probe=probe,

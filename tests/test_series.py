@@ -10,12 +10,12 @@ from starlette.types import ASGIApp, Message
 from fakes import ScriptedMemory, asked
 from scripted_engine import ScriptedEngine
 from yychat.chat import collect
+from yychat.resilience import Breaker
 from yychat.telemetry.catalogue import AT_MOST, CATALOGUE, CLOSED, Metric
 from yychat.telemetry.known import ATTEMPTS
 from yychat.telemetry.metrics import MOST, Metrics
 from yychat.telemetry.outcomes import ERROR_TYPES, OUTCOMES
 from yychat.telemetry.telemetry import Telemetry
-from yychat.upstream.resilience import Breaker
 from yychat.web.problems import STATUS
 from yychat.web.routes import EXCEPTION_HANDLERS, ROUTES
 

@@ -239,6 +239,18 @@ async def test_tool_calls_and_results_must_pair(client: httpx2.AsyncClient) -> N
         assert (status, error["param"]) == (400, f"messages.[{at}].role")
 
 
+async def test_a_history_with_a_name_that_is_none_is_refused_as_openai_does(
+    client: httpx2.AsyncClient,
+) -> None:
+    call = {"id": "c1", "type": "function", "function": {"name": "a.b", "arguments": "{}"}}
+    asking = {"role": "assistant", "content": None, "tool_calls": [call]}
+    result = {"role": "tool", "tool_call_id": "c1", "content": "noon"}
+    messages = [{"role": "user", "content": "hi"}, asking, result]
+    body = {"model": "simulated", "messages": messages}
+    status, error = await refusal(client, "/v1/chat/completions", body)
+    assert (status, error["param"]) == (400, "messages[1].tool_calls[0].function.name")
+
+
 # Whole answers and streams
 
 

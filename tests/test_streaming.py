@@ -390,6 +390,16 @@ PARALLEL = {
     "without indexes and ids in one event": chunk(
         {"tool_calls": [{"function": call_["function"]} for call_ in TOGETHER]}
     ),
+    "with one index and without ids": (
+        chunk(call_delta(0, id="", name="echo", arguments='{"text":"a"}'))
+        + chunk(call_delta(0, id="", name="echo", arguments='{"text":'))
+        + chunk(call_delta(0, arguments='"b"}'))
+    ),
+    "as if they were one": (
+        chunk(call_delta(0, id="a", name="echo", arguments=""))
+        + chunk(call_delta(0, name="", arguments='{"text":"a"}'))
+        + chunk(call_delta(0, name="", arguments='{"text":"b"}'))
+    ),
     "with ids and names in every delta": (
         chunk(call_delta(0, id="a", name="echo", arguments='{"text":'))
         + chunk(call_delta(0, id="b", name="echo", arguments='{"text":'))

@@ -27,6 +27,7 @@ CATCHES_EVERYTHING = {
     "memory/outbox.py",  # from a memory to the job that met it: its neighbours go on
     "sqlite.py",  # from the database's thread to the task that waits for it
     "telemetry/processor.py",  # from counting to a counter: it runs inside requests
+    "tools/mcp/connection.py",  # from the SDK's tasks to why there is no connection to a server
     "tools/registry.py",  # from a plug-in to the model that called it
     "web/middleware.py",  # from a handler to the caller: the last resort
 }
@@ -34,6 +35,7 @@ SERIALISERS_THAT_RUN_CODE = {"cloudpickle", "dill", "jsonpickle", "marshal", "pi
 
 # Distributions that only ever come as parts of another one.
 PARTS = {
+    "anyio": "mcp",  # its errors are what the SDK's streams end with
     "pydantic-core": "pydantic",
     # All of OpenTelemetry is one namespace; the first to have it is named.
     "opentelemetry-exporter-otlp-proto-common": "opentelemetry-api",
@@ -126,8 +128,10 @@ def third_party_modules() -> set[str]:
 
 def declared_dependencies() -> set[str]:
     with (PACKAGE.parent.parent / "pyproject.toml").open("rb") as file:
-        dependencies = tomllib.load(file)["project"]["dependencies"]
-    return {re.split(r"[^\w.-]", requirement)[0] for requirement in dependencies}
+        project = tomllib.load(file)["project"]
+    extras = project["optional-dependencies"].values()
+    declared = [*project["dependencies"], *(each for extra in extras for each in extra)]
+    return {re.split(r"[^\w.-]", requirement)[0] for requirement in declared}
 
 
 def test_every_package_imported_is_one_that_is_declared() -> None:

@@ -22,13 +22,13 @@ from yychat.memory.embedder import Vector
 from yychat.memory.native import NativeMemory
 from yychat.memory.turns_sqlite import SqliteTurns
 from yychat.owner import Owner
+from yychat.resilience import Backoff, Breaker
 from yychat.sqlite import Database
 from yychat.telemetry import semconv
 from yychat.telemetry.metrics import Metrics
 from yychat.telemetry.observation import Observation, observe
 from yychat.telemetry.processor import SpanMetrics
 from yychat.telemetry.telemetry import Telemetry
-from yychat.upstream.resilience import Backoff, Breaker
 from yychat.upstream.router import Upstreams
 
 RECALLS = "yychat_memory_recalls_total"

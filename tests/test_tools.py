@@ -7,7 +7,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -314,7 +314,7 @@ def test_of_two_tools_with_one_name_the_second_is_quarantined_until_the_first_is
 def test_with_no_tools_allowed_there_is_nothing_to_send() -> None:
     registry = Registry(builtin_tools())
     assert registry.definitions([]) == []
-    assert registry.definitions_json([]) == []
+    assert registry.definitions_json([]) == {}
     assert Registry([]).definitions(None) == []
 
 
@@ -340,9 +340,9 @@ def test_what_a_caller_does_to_a_definition_changes_nothing() -> None:
 
 def test_the_encoded_definitions_say_the_same() -> None:
     registry = Registry([FakeTool("complete", COMPLETE, description="查找 — “x”"), FakeTool()])
-    assert [json.loads(raw) for raw in registry.definitions_json(None)] == registry.definitions(
-        None
-    )
+    encoded = registry.definitions_json(None)
+    assert list(encoded) == ["complete", "lookup"]
+    assert [json.loads(raw) for raw in encoded.values()] == registry.definitions(None)
     assert registry.definitions(["lookup"]) == [
         {
             "type": "function",
@@ -717,6 +717,19 @@ async def test_a_result_without_end_is_cut_and_is_still_json(value: Any, limit: 
     whole = value if isinstance(value, str) else json.dumps(value)
     assert whole.startswith(said["text"])
     assert said["text"]
+
+
+class Long(list[int]):
+    """Fails where more is read of it than could be of use."""
+
+    def __iter__(self) -> Iterator[int]:
+        yield from range(20_000)
+        pytest.fail("all of it was read")
+
+
+async def test_of_a_result_no_more_is_written_than_fits() -> None:
+    result = await Registry([returning(Long([0]))]).call("lookup", "", allowed=None)
+    assert json.loads(result.content)["text"].startswith("[0, 1, 2, 3")
 
 
 async def test_a_result_as_long_as_the_limit_is_not_cut() -> None:

@@ -38,11 +38,11 @@ from yychat import errors
 from yychat.app import endpoints_of
 from yychat.chat import Usage
 from yychat.errors import NotFound
+from yychat.resilience import Backoff, Breaker
 from yychat.settings import Settings
 from yychat.upstream.client import Timeouts, Upstream, connected
 from yychat.upstream.config import Endpoint
 from yychat.upstream.models import ModelCatalogue, ModelEntry
-from yychat.upstream.resilience import Backoff, Breaker
 from yychat.upstream.router import Upstreams
 
 PATH = "/chat/completions"
@@ -676,8 +676,9 @@ async def test_without_any_list_ever_the_failure_is_told(bench: Bench) -> None:
         await catalogue.all()
 
 
-async def test_a_list_that_cannot_be_read_is_a_protocol_error(bench: Bench) -> None:
-    catalogue = await catalogue_of(bench, await bench.server(answer({"data": "?"})))
+@pytest.mark.parametrize("body", [b'{"data":"?"}', b"{", b'{"data":[{"id":"\xff"}]}'])
+async def test_a_list_that_cannot_be_read_is_a_protocol_error(bench: Bench, body: bytes) -> None:
+    catalogue = await catalogue_of(bench, await bench.server(answer(body)))
     with pytest.raises(errors.UpstreamProtocolError):
         await catalogue.all()
 

@@ -80,5 +80,9 @@ def options_of(settings: Settings) -> Options:
         save=settings.memory_save,
         default_personality=settings.default_personality,
         budget=Budget(window=settings.context_tokens, memory=settings.memory_tokens),
-        limits=Limits(rounds=settings.tool_rounds, wall=settings.tool_wall),
+        limits=Limits(
+            rounds=settings.tool_rounds,
+            wall=settings.tool_wall,
+            tokens=settings.context_tokens // 2,
+        ),
     )

@@ -51,6 +51,7 @@ from .memory.turns_sqlite import SqliteTurns
 from .owner import Owners
 from .personalities.loader import Personalities
 from .redis_link import RedisLink
+from .resilience import Backoff
 from .scraping import Scraping, exposed
 from .secret import owner_secret
 from .settings import Settings
@@ -65,9 +66,11 @@ from .telemetry.readings import Readings
 from .telemetry.telemetry import Telemetry
 from .tools.base import Tool
 from .tools.builtin import TavilySearch, builtin_tools
+from .tools.mcp.config import Server
+from .tools.mcp.servers import McpServers
+from .tools.registry import Registry
 from .upstream.config import Endpoint, read_endpoints
 from .upstream.models import ModelCatalogue, model_lists
-from .upstream.resilience import Backoff
 from .upstream.router import Upstreams
 from .watching import Parts, board_of, read_off, recorded, registry_of
 from .web.alerts import Alerts
@@ -106,6 +109,7 @@ class Foundation:
     personalities: Personalities
     tools: list[Tool]
     poster: "WebPoster | None"
+    mcp: list[Server]
     database: Database
     telemetry: Telemetry
 
@@ -118,7 +122,7 @@ def foundation(settings: Settings) -> Foundation:
         )
     key_file = KeyFile(settings.api_keys_file) if settings.api_keys_file else None
     make_data_dir(settings)
-    poster = _poster(settings)
+    poster = poster_of(settings)
     return Foundation(
         endpoints=endpoints_of(settings),
         key_file=key_file,
@@ -127,6 +131,7 @@ def foundation(settings: Settings) -> Foundation:
         personalities=load_personalities(settings),
         tools=tools_of(settings, poster),
         poster=poster,
+        mcp=settings.mcp_servers(),
         database=open_database(settings),
         telemetry=telemetry_of(settings),
     )
@@ -280,7 +285,11 @@ async def _state(
     keep(stack, base.personalities.watch)
     if base.poster:
         stack.push_async_callback(base.poster.close)
-    tools = base.telemetry.tools(base.tools, timeout=settings.tool_timeout)
+    sources = [server.name for server in base.mcp]
+    tools = base.telemetry.tools(base.tools, timeout=settings.tool_timeout, sources=sources)
+    servers = McpServers(base.mcp)
+    if base.mcp:
+        keep(stack, partial(_after_the_start, lifecycle, servers, tools))
     models = ModelCatalogue(upstreams, settings.models, cache=lists)
     stack.push_async_callback(models.close)
     registered = base.telemetry.engines(
@@ -304,6 +313,7 @@ async def _state(
         outboxes={"native": outbox, "mem0": mem0.outbox},
         database=base.database,
         link=link,
+        mcp=servers,
         tenants=lambda: base.keyring.tenants,
     )
     readings.cache("models", lists)
@@ -399,6 +409,12 @@ async def _connect(
     lifecycle.begin()
     if child:
         await _keep_simulating(settings, base.telemetry, upstreams, aims, child)
+
+
+async def _after_the_start(lifecycle: Lifecycle, servers: McpServers, tools: Registry) -> None:
+    """Nobody waits for MCP servers, nor for the import of their SDK."""
+    await lifecycle.serving(None)
+    await servers.run(tools)
 
 
 async def _keep_simulating(
@@ -535,7 +551,7 @@ def scraping_of(settings: Settings, slot: int | None = None) -> Scraping:
     )
 
 
-def _poster(settings: Settings) -> "WebPoster | None":
+def poster_of(settings: Settings) -> "WebPoster | None":
     if settings.tavily_api_key is None:
         return None
     from .tools.web import WebPoster  # brings aiohttp: for those who search

@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 
 from . import app, serving
 from .checks_alerts import alert_findings
+from .checks_mcp import mcp_findings
 from .checks_redis import redis_findings
 from .errors import (
     NotFound,
@@ -21,10 +22,10 @@ from .finding import Finding
 from .memory.embedder import UpstreamEmbedder
 from .memory.mem0_erasing import StoreAlone
 from .memory.mem0_process import quieten
+from .resilience import Backoff
 from .settings import Settings
 from .upstream.client import Upstream
 from .upstream.models import ModelCatalogue
-from .upstream.resilience import Backoff
 from .upstream.router import Upstreams
 from .web.auth import KeyFile, parse_keys
 
@@ -201,6 +202,7 @@ CHECKS: dict[str, Check] = {
     "mem0": _mem0,
     "personalities": _personalities,
     "tools": _tools,
+    "mcp": mcp_findings,
     "upstream": _upstreams,
     "alerts": alert_findings,
 }
@@ -213,6 +215,7 @@ REMEDIES = {
     "mem0": "look at MEM0_STORE, MEM0_DATABASE_URL, MEM0_MODEL and MEM0_EMBEDDING_MODEL",
     "personalities": "look at YYCHAT_PERSONALITY and YYCHAT_PERSONALITIES_DIR",
     "tools": "look at YYCHAT_TIMEZONE: a name as Europe/Berlin",
+    "mcp": "look at the file that YYCHAT_MCP_CONFIG names; docs/operations.md shows one",
     "upstream": "look at OPENAI_BASE_URL and OPENAI_API_KEY, or at YYCHAT_UPSTREAMS_FILE",
     "alerts": "look at YYCHAT_ALERTMANAGER_URL",
 }

@@ -307,6 +307,38 @@ def engines_history(limit: int) -> None:
 
 
 @main.group()
+def tools() -> None:
+    """The tools of this configuration, MCP servers' too; the service need not run."""
+    logging.getLogger("yychat").setLevel(logging.ERROR)  # what is wrong is said once, at the end
+
+
+@tools.command("list")
+@_plainly
+def list_tools() -> None:
+    """List the tools and where they come from; and those that are not served, and why."""
+    from .tooling import listed
+
+    rows, wrong = asyncio.run(listed(Settings.from_environment(os.environ)))
+    for row in rows:
+        click.echo(row)
+    for line in wrong:
+        click.echo(line, err=True)
+
+
+@tools.command("call")
+@click.argument("name")
+@click.option("--arguments", default="{}", show_default=True, help="A JSON object.")
+@_plainly
+def call_tool(name: str, arguments: str) -> None:
+    """Call the tool NAME as a model would, and print what it gives back."""
+    from .tooling import called
+
+    result = asyncio.run(called(Settings.from_environment(os.environ), name, arguments))
+    click.echo(result.content)
+    sys.exit(0 if result.ok else 1)
+
+
+@main.group()
 def outbox() -> None:
     """Turns on their way to memory, and those that were given up."""
 
@@ -423,6 +455,7 @@ def check() -> None:
     """Test the configuration and every dependency; say how to mend what is wrong."""
     from .checks import run_checks
 
+    logging.getLogger("yychat").setLevel(logging.ERROR)  # what is wrong is a finding
     settings = Settings.from_environment(os.environ)
     findings = asyncio.run(run_checks(settings))
     for finding in findings:

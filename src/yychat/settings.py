@@ -16,12 +16,14 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    PrivateAttr,
     SecretStr,
     ValidationError,
 )
 
 from .engines.selection import EngineName
 from .errors import ConfigurationError
+from .tools.mcp.config import Server, read_servers
 
 
 def _words(given: object) -> object:
@@ -240,6 +242,12 @@ class Settings(BaseModel):
     tool_wall: float = _field(
         "YYCHAT_TOOL_WALL_SECONDS", 60.0, "After this many seconds the model has to answer.", gt=0
     )
+    mcp_config: Path | None = _field(
+        "YYCHAT_MCP_CONFIG",
+        None,
+        "JSON file of MCP servers whose tools are offered too (needs the extra `mcp`); see"
+        " docs/operations.md.",
+    )
     timezone: str = _field(
         "YYCHAT_TIMEZONE", "UTC", "Zone of the gettime tool when none is asked for."
     )
@@ -307,6 +315,9 @@ class Settings(BaseModel):
         "MEM0_TIMEOUT", 60.0, "Seconds for one extraction; nobody waits for it.", gt=0
     )
 
+    # What the MCP configuration's ${NAME} stand for.
+    _environment: Mapping[str, str] = PrivateAttr(default_factory=dict)
+
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> "Settings":
         """Read *environ*; an empty variable counts as unset.
@@ -323,9 +334,17 @@ class Settings(BaseModel):
             elif name.startswith("YYCHAT_") and name not in known and name not in secrets:
                 raise ConfigurationError(_unknown(name, known | set(secrets)))
         try:
-            return cls.model_validate(given)
+            settings = cls.model_validate(given)
         except ValidationError as error:
             raise ConfigurationError(_refused(error)) from None
+        settings._environment = dict(environ)
+        return settings
+
+    def mcp_servers(self) -> list[Server]:
+        """The MCP servers that are configured. Raises ``ConfigurationError``."""
+        if self.mcp_config is None:
+            return []
+        return read_servers(self.mcp_config, self._environment, self.tool_timeout)
 
     @property
     def redis(self) -> str | None:

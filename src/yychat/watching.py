@@ -21,6 +21,7 @@ from .performance.stream import RedisRecords
 from .redis_link import RedisLink
 from .sqlite import Database
 from .telemetry.telemetry import Telemetry
+from .tools.mcp.servers import McpServers
 from .upstream.router import Upstreams
 from .web.dashboard import WINDOW, Dashboard, InFlightView, InstanceView, Sources
 from .web.performance import stats_of
@@ -38,6 +39,7 @@ class Parts:
     outboxes: Mapping[str, OutboxDoor]
     database: Database
     link: RedisLink | None
+    mcp: McpServers
     tenants: Callable[[], Sequence[str]]
 
     async def backlogs(self) -> dict[str, Backlog]:
@@ -47,7 +49,7 @@ class Parts:
         found: dict[str, str] = {each.name: each.breaker.state for each in self.upstreams}
         if self.link:
             found["redis"] = "open" if self.link.degraded else "closed"
-        return found
+        return found | {f"mcp:{server.name}": server.breaker.state for server in self.mcp}
 
     async def dependencies(self) -> dict[str, str | None]:
         """Of the engines that have a share: asking the others would wake them."""
@@ -62,7 +64,7 @@ class Parts:
         for upstream in self.upstreams:
             open_ = upstream.breaker.state == "open"
             troubles[f"upstream:{upstream.name}"] = "its breaker is open" if open_ else None
-        return troubles
+        return troubles | {f"mcp:{server.name}": server.trouble for server in self.mcp}
 
     def in_flight(self) -> InFlightView:
         places = self.places

@@ -17,10 +17,10 @@ from .memory.mem0_ledger_redis import RedisLedger
 from .memory.outbox_redis import RedisOutbox
 from .memory.turns_redis import RedisTurns
 from .redis_link import RedisLink
+from .resilience import Backoff
 from .scraping import exposed
 from .settings import Settings
 from .telemetry.telemetry import Telemetry
-from .upstream.resilience import Backoff
 from .upstream.router import Upstreams
 
 

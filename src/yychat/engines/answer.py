@@ -19,7 +19,7 @@ from ..errors import UpstreamError, UpstreamProtocolError
 from ..upstream.router import Upstreams
 from ..upstream.sse import DONE, event
 from ..upstream.wire import Reply, ReplyChoice, StreamEvent, read_object, read_reply
-from .calls import OurCall
+from .calls import CUT_OFF, OurCall
 from .stream_round import Opening, StreamRound, identity
 from .tool_loop import ToolLoop
 
@@ -89,7 +89,7 @@ class _Conversation:
                 if not calls:
                     yield self._last(opening.rest(), heard, first)
                 await _ended(reads)
-            await self._run(heard.text, calls)
+            await self._run(calls, heard.text, heard.thought)
 
     async def _sorted(self, body: bytes, choice: ReplyChoice) -> tuple[bytes, str | None] | None:
         """A whole answer without calls of ours, and why it ended; None when those were run."""
@@ -100,8 +100,9 @@ class _Conversation:
         told = wire["choices"][0]
         called = told["message"]["tool_calls"]
         theirs = book.sort_whole(called)
-        if calls := self._to_run(book.identified()):
-            await self._run(choice.message.content or "", calls)
+        cut = choice.finish_reason in CUT_OFF
+        if calls := () if cut else self._to_run(book.identified()):
+            await self._run(calls, choice.message.content, choice.message.thought)
             return None
         if theirs == called:
             return body, choice.finish_reason
@@ -134,9 +135,9 @@ class _Conversation:
         """Our calls, unless it has been enough; after them the model is asked again."""
         return () if self._tools.exhausted else calls
 
-    async def _run(self, said: str, calls: Sequence[OurCall]) -> None:
+    async def _run(self, calls: Sequence[OurCall], said: str, thought: str | None) -> None:
         if calls:
-            self._messages += await self._tools.run(said, calls)
+            self._messages += await self._tools.run(said, calls, thought=thought)
 
     def _as_first(self, body: bytes, first: Reply) -> bytes:
         rewritten = {**read_object(body), **identity(first)}
@@ -200,4 +201,5 @@ def _keep_calls(choice: dict[str, Any], theirs: list[dict[str, Any]]) -> None:
     choice["message"]["tool_calls"] = theirs
     if not theirs:
         del choice["message"]["tool_calls"]
-        choice["finish_reason"] = "stop"
+        if choice.get("finish_reason") not in CUT_OFF:
+            choice["finish_reason"] = "stop"

@@ -8,7 +8,7 @@ from ..chat import Chunk
 from ..errors import UpstreamError, UpstreamFailed, UpstreamProtocolError
 from ..upstream.sse import EventSplitter, event, payload
 from ..upstream.wire import Reply, StreamChoice, StreamEvent, read_event, read_object
-from .calls import OurCall
+from .calls import CUT_OFF, OurCall
 from .tool_loop import ToolLoop
 
 
@@ -56,6 +56,7 @@ class StreamRound:
         self._last_chance = tools.exhausted
         self._earlier = first  # the first event of the whole answer, None in its first round
         self._text: list[str] = []
+        self._thought: list[str] = []
         self.first: StreamEvent | None = None
         self.finish_reason: str | None = None
         self.usage: Any = None
@@ -68,8 +69,14 @@ class StreamRound:
     def text(self) -> str:
         return "".join(self._text)
 
+    @property
+    def thought(self) -> str | None:
+        """The model's reasoning; None where none was told."""
+        return "".join(self._thought) if self._thought else None
+
     def our_calls(self) -> list[OurCall]:
-        return self._book.identified() if self._book else []
+        cut = self.finish_reason in CUT_OFF
+        return self._book.identified() if self._book and not cut else []
 
     def read(self, data: bytes) -> Heard:
         """What to pass on out of a network read. What fails in it is told by the next ``check``,
@@ -136,13 +143,15 @@ class StreamRound:
         if not choice.index:  # some upstreams tell none
             if choice.delta.content:
                 self._text.append(choice.delta.content)
+            if isinstance(choice.delta.reasoning_content, str):
+                self._thought.append(choice.delta.reasoning_content)
             self.finish_reason = choice.finish_reason or self.finish_reason
 
     def _untouched(self, calling: bool, finish: bool) -> bool:
         """There is nothing in an event that could have to change."""
         if self._earlier is not None:
             return False
-        return self._book is None or not (calling or (finish and self._book.ours))
+        return self._book is None or not (calling or (finish and self._book.ours()))
 
     def _rewrite(self, raw: bytes, wire: dict[str, Any], passed: Heard) -> None:
         choice = wire["choices"][0]
@@ -179,7 +188,8 @@ class StreamRound:
 
     def _unfinished(self, choice: dict[str, Any]) -> bool:
         """Hold back the finish of a round that calls us; whether it was one."""
-        if not (choice.get("finish_reason") and self._book and self._book.ours):
+        finish = choice.get("finish_reason")
+        if not finish or finish in CUT_OFF or not (self._book and self._book.ours()):
             return False
         choice["finish_reason"] = "stop" if self._last_chance else None
         self.finish_reason = choice["finish_reason"] or self.finish_reason

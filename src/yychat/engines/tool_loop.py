@@ -14,17 +14,19 @@ from ..tools.base import ToolResult
 from ..tools.payloads import failure
 from ..tools.registry import Registry
 from .calls import CallBook, OurCall
+from .tokens import estimate
 
 REPEATS = 2  # times the same call with the same arguments is run; a model that asks on is looping
 
 
 class Limits(msgspec.Struct, frozen=True):
     """``rounds`` with the upstream and ``wall`` seconds, after which the model has to answer;
-    ``calls`` that are run in one round."""
+    ``calls`` that are run in one round; estimated ``tokens`` of all results together."""
 
     rounds: int = 8
     wall: float = 60.0
     calls: int = 16
+    tokens: int = 64_000
 
 
 class _Named(msgspec.Struct):
@@ -50,12 +52,17 @@ class ToolLoop:
         limits: Limits,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._registry, self._allowed, self._clock = registry, allowed, clock
+        self._registry, self._clock = registry, clock
         self._limits, self._ends = limits, clock() + limits.wall
+        self._room = limits.tokens
         self.active = request.use_tools and request.choices == 1
-        self._given = bytes(request.fields.get("tools", b"null"))
+        self._given, choice = _field(request, "tools"), _field(request, "tool_choice")
+        functions = _field(request, "functions")
         self._client_names = _names(self._given) if self.active else frozenset[str]()
-        self._ours = self._offered(request)
+        refused = not self.active or choice == b'"none"' or functions != b"null"
+        self._allowed = () if refused else allowed  # what is not offered is not run either
+        self._must_call = bool(self._client_names) and choice == b'"required"'
+        self._ours = self._offered()
         self._made: Counter[tuple[str, str]] = Counter()
         self._round = 0
         self.exhausted = False
@@ -63,7 +70,7 @@ class ToolLoop:
     @property
     def size(self) -> int:
         """Bytes that our definitions add to a request."""
-        return sum(map(len, self._ours))
+        return sum(map(len, self._ours.values()))
 
     def book(self) -> CallBook | None:
         """A fresh book for the next round; None where every call is the client's."""
@@ -77,18 +84,22 @@ class ToolLoop:
         """
         self._round += 1
         self.exhausted = self._round >= self._limits.rounds or self._clock() >= self._ends
-        if not self._ours:
+        if not self._ours or (self.exhausted and self._must_call):
             return {}
         fields: dict[str, Any] = {"tools": self._all_tools()}
         if self.exhausted:
             fields["tool_choice"] = "none"
-        elif self._round > 1:
-            # A forced choice was for the first round; forced again, it would never end.
+        elif self._round > 1 and not self._must_call:
+            # A forced choice was for the first round; forced again, it would never end. But where
+            # some tool of the client's has to be called, a call of ours is not it.
             fields["tool_choice"] = "auto"
         return fields
 
-    async def run(self, said: str, calls: Sequence[OurCall]) -> list[dict[str, Any]]:
-        """Run *calls* side by side; the messages that tell the model how they ended.
+    async def run(
+        self, said: str, calls: Sequence[OurCall], *, thought: str | None = None
+    ) -> list[dict[str, Any]]:
+        """Run *calls* side by side; the messages that tell the model how they ended, after what
+        it *said* and *thought* before them: some that think demand to hear both again.
 
         That takes no longer than the wall time leaves: what is still running then is given up.
         """
@@ -100,6 +111,8 @@ class ToolLoop:
             "content": said or None,
             "tool_calls": [call.as_wire() for call in calls],
         }
+        if thought is not None:
+            asked["reasoning_content"] = thought
         return [asked] + [
             {"role": "tool", "tool_call_id": call.id, "content": result.content}
             for call, result in zip(calls, results, strict=True)
@@ -111,32 +124,41 @@ class ToolLoop:
             return _error("this call was made before with the same arguments; use its result")
         try:
             async with asyncio.timeout(self._ends - self._clock()):
-                return await self._registry.call(call.name, call.arguments, allowed=self._allowed)
+                result = await self._registry.call(call.name, call.arguments, allowed=self._allowed)
         except TimeoutError:
             return _error("the time for tools is over; answer with what is known")
+        return self._fitting(result)
 
-    def _offered(self, request: ChatRequest) -> list[bytes]:
-        refused = request.fields.get("tool_choice") == msgspec.Raw(b'"none"')
-        if not self.active or refused or "functions" in request.fields:
-            return []
-        offered = self._registry.offered(self._allowed)
+    def _fitting(self, result: ToolResult) -> ToolResult:
+        """*result*, if there is room for it: with results that are more than the model's window,
+        the upstream refuses the whole chat."""
+        cost = estimate(result.content)
+        if cost > self._room:
+            return _error("there is no room for this result; ask for less, or answer without it")
+        self._room -= cost
+        return result
+
+    def _offered(self) -> dict[str, bytes]:
         definitions = self._registry.definitions_json(self._allowed)
-        return [
-            definition
-            for tool, definition in zip(offered, definitions, strict=True)
-            if tool.name not in self._client_names
-        ]
+        return {name: said for name, said in definitions.items() if name not in self._client_names}
 
     def _all_tools(self) -> msgspec.Raw:
         """The client's tools, in the client's bytes, and ours."""
         theirs = self._given.strip()[1:-1].strip() if self._given != b"null" else b""
-        return msgspec.Raw(b"[%b]" % b",".join([theirs, *self._ours] if theirs else self._ours))
+        ours = self._ours.values()
+        return msgspec.Raw(b"[%b]" % b",".join([theirs, *ours] if theirs else ours))
 
     def _is_ours(self, name: str) -> bool:
-        """A forbidden or unknown tool is ours to refuse, unless the client could mean it."""
+        """A forbidden or unknown tool is ours to refuse, unless the client could mean it; so is
+        one that was offered and is gone."""
         if name in self._client_names:
             return False
-        return self._registry.knows(name) or not self._client_names
+        return name in self._ours or self._registry.knows(name) or not self._client_names
+
+
+def _field(request: ChatRequest, name: str) -> bytes:
+    """A field as it came; left out is the same as null."""
+    return bytes(request.fields.get(name, b"null"))
 
 
 def _names(tools: bytes) -> frozenset[str]:

@@ -22,7 +22,7 @@ class Part(msgspec.Struct, frozen=True):
 
 
 class FunctionCall(msgspec.Struct, frozen=True):
-    name: str
+    name: FunctionName
     arguments: str
 
 

@@ -109,6 +109,7 @@ AT_MOST = {
     "upstream": 8,
     "target": 8,
     "tool": 60,
+    "source": 16,
     "tenant": 50,
 }
 
@@ -402,6 +403,14 @@ CATALOGUE: tuple[Metric, ...] = (
         ("tool", "result"),
         "Calls of tools by what they came to.",
         TOOLS,
+    ),
+    Metric(
+        "yychat_tools_quarantined",
+        "gauge",
+        (),
+        "Tools that are not served, as no model provider would take them.",
+        "Registry",
+        reference="the log and `yychat tools list` say which, and why",
     ),
     Metric("yychat_inflight_requests", "gauge", (), "Admitted requests under way.", "Inflight"),
     Metric(

@@ -10,8 +10,8 @@ import msgspec
 from opentelemetry.trace import Span, SpanKind
 
 from ..errors import UpstreamTimeout, YYChatError
+from ..resilience import Breaker
 from ..upstream.base import Provider
-from ..upstream.resilience import Breaker
 from . import semconv
 from .observation import Observation, Stage, current
 from .outcomes import error_type_of

@@ -12,6 +12,7 @@ from ..errors import YYChatError
 from ..limits.inflight import Inflight
 from ..memory.outbox import OutboxDoor
 from ..redis_link import RedisLink
+from ..tools.registry import Registry
 from ..upstream.base import Provider
 from .metrics import Metrics
 
@@ -104,6 +105,12 @@ class Readings:
                 if new := count - self._counted[key]:
                     self._counted[key] = count
                     self._metrics.count("yychat_cache_requests_total", *key, by=new)
+
+        self._readings.append(read)
+
+    def tools(self, registry: Registry) -> None:
+        def read() -> None:
+            self._metrics.set("yychat_tools_quarantined", to=len(registry.quarantined))
 
         self._readings.append(read)
 

@@ -20,6 +20,7 @@ from ..memory.turns import TurnStore
 from ..tools.base import Tool
 from ..tools.registry import Registry
 from ..upstream.base import Provider
+from .catalogue import CLOSED
 from .exporting import Exporting, ended
 from .http import UNMATCHED, Finished, watched
 from .known import prepare, prepare_chat
@@ -101,11 +102,17 @@ class Telemetry:
             return upstreams
         return [ObservedUpstream(upstream, self._tracing.tracer) for upstream in upstreams]
 
-    def tools(self, tools: Iterable[Tool], *, timeout: float) -> Registry:
+    def tools(
+        self, tools: Iterable[Tool], *, timeout: float, sources: Sequence[str] = ()
+    ) -> Registry:
+        """*sources* are the MCP servers, which bring their tools later."""
         if not self.on:
             return Registry(tools, timeout=timeout)
-        observed = ObservedRegistry(tools, timeout=timeout, tracer=self._tracing.tracer)
-        self.metrics.allow({"tool": [*(tool.name for tool in observed.offered(None)), "unknown"]})
+        self.metrics.allow({"source": [*CLOSED["source"], *sources]})
+        observed = ObservedRegistry(
+            tools, timeout=timeout, tracer=self._tracing.tracer, allow=self.metrics.allow
+        )
+        self.readings.tools(observed)
         return observed
 
     def allow(self, models: Iterable[str | None]) -> None:

@@ -11,6 +11,8 @@ ARGUMENTS_LIMIT = 262_144  # characters
 LONGEST_ERROR = 1_000
 MISFIT = "the tool's result could not be expressed as JSON"
 
+_encoder = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
+
 
 def as_text(arguments: str | dict[str, Any]) -> str:
     """The arguments as JSON text, whichever way they came; nothing at all is an empty object."""
@@ -44,8 +46,10 @@ def fitted(value: Any, limit: int) -> str:
 
     Raises ``ToolError`` for what JSON cannot say: dates, decimals, NaN, infinity.
     """
+    if isinstance(value, str) and len(value) > limit:
+        return _encodable(_cut(value, limit))
     try:
-        text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+        text = _encoded(value, limit)
     except (TypeError, ValueError, RecursionError):
         raise ToolError(MISFIT, code="tool_result") from None
     if len(text) > limit:
@@ -56,6 +60,17 @@ def fitted(value: Any, limit: int) -> str:
 def failure(message: str) -> str:
     """The JSON a model reads when a tool did not work."""
     return _encodable(json.dumps({"error": message[:LONGEST_ERROR]}, ensure_ascii=False))
+
+
+def _encoded(value: Any, limit: int) -> str:
+    """*value* as JSON text; no further than *limit*, as all of it could take too long."""
+    pieces, size = [], 0
+    for piece in _encoder.iterencode(value):
+        pieces.append(piece)
+        size += len(piece)
+        if size > limit:
+            break
+    return "".join(pieces)
 
 
 def _cut(text: str, limit: int) -> str:

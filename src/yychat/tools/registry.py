@@ -33,6 +33,7 @@ class _Entry:
     schema: Schema
     definition: bytes
     slots: asyncio.Semaphore
+    timeout: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +46,9 @@ class Registry:
     """Serves the tools of several sources under one roof.
 
     A tool that cannot be served is quarantined: logged once, listed with its
-    reason, and the others are served. *timeout* is in seconds and counts twice
-    at worst: once for a free slot, once for the call. *result_limit* is in
-    characters, 256 at least. *parallel* is how many calls of one tool run at a time, so a
-    slow tool keeps no other one waiting.
+    reason, and the others are served. *timeout* is in seconds, for a free slot and
+    the call together. *result_limit* is in characters, 256 at least. *parallel* is how
+    many calls of one tool run at a time, so a slow tool keeps no other one waiting.
     """
 
     def __init__(
@@ -74,8 +74,16 @@ class Registry:
         """The tools that are not served, and why."""
         return MappingProxyType(dict(self._quarantined))
 
-    def replace(self, source: str, tools: Iterable[Tool]) -> None:
+    def replace(
+        self,
+        source: str,
+        tools: Iterable[Tool],
+        *,
+        timeout: float | None = None,
+        parallel: int | None = None,
+    ) -> None:
         """Serve *tools* as all the tools of *source*, at once; calls under way are not touched.
+        A source may have a *timeout* and a *parallel* of its own.
 
         A schema not seen before costs some 10 ms to check: give a long list to a thread
         (``asyncio.to_thread(registry.replace, ...)``), which is safe.
@@ -85,7 +93,8 @@ class Registry:
             for entry in self._sources.get(source, ())
             if isinstance(entry, _Entry)
         }
-        admitted = [self._admitted(tool, known) for tool in tools]
+        bounds = timeout or self._timeout, parallel or self._parallel
+        admitted = [self._admitted(tool, known, *bounds) for tool in tools]
         with self._writing:
             before = self._quarantined
             self._sources = {**self._sources, source: admitted}
@@ -100,11 +109,11 @@ class Registry:
 
     def definitions(self, allowed: Collection[str] | None) -> list[dict[str, Any]]:
         """The tools as OpenAI's ``tools`` parameter says them; for the caller to keep."""
-        return [msgspec.json.decode(raw) for raw in self.definitions_json(allowed)]
+        return [msgspec.json.decode(raw) for raw in self.definitions_json(allowed).values()]
 
-    def definitions_json(self, allowed: Collection[str] | None) -> list[bytes]:
-        """The same, each already encoded."""
-        return [entry.definition for entry in self._offered(allowed)]
+    def definitions_json(self, allowed: Collection[str] | None) -> dict[str, bytes]:
+        """The same by name, each already encoded."""
+        return {entry.name: entry.definition for entry in self._offered(allowed)}
 
     def knows(self, name: str) -> bool:
         """Whether a tool called *name* is served at all, to whomever."""
@@ -122,13 +131,16 @@ class Registry:
         try:
             entry = self._entry(name, allowed)
             given = await self._checked(entry, arguments)
-            async with self._slot(entry):
-                value = await self._answer(entry, given)
+            ends = asyncio.get_running_loop().time() + entry.timeout
+            async with self._slot(entry, ends):
+                value = await self._answer(entry, given, ends)
             return ToolResult(content=fitted(value, self._result_limit), ok=True)
         except ToolError as error:
             return ToolResult(content=failure(error.message), ok=False)
 
-    def _admitted(self, tool: Tool, known: Mapping[str, Schema]) -> _Entry | _Refused:
+    def _admitted(
+        self, tool: Tool, known: Mapping[str, Schema], timeout: float, parallel: int
+    ) -> _Entry | _Refused:
         name = tool.name
         try:
             _examine(tool)
@@ -137,7 +149,7 @@ class Registry:
             definition = _definition(tool, schema)
         except ToolError as error:
             return _Refused(str(name)[:64], error.message)
-        return _Entry(name, tool, schema, definition, asyncio.Semaphore(self._parallel))
+        return _Entry(name, tool, schema, definition, asyncio.Semaphore(parallel), timeout)
 
     def _offered(self, allowed: Collection[str] | None) -> list[_Entry]:
         entries = self._entries.values()
@@ -167,9 +179,9 @@ class Registry:
         return given
 
     @asynccontextmanager
-    async def _slot(self, entry: _Entry) -> AsyncIterator[None]:
+    async def _slot(self, entry: _Entry, ends: float) -> AsyncIterator[None]:
         try:
-            async with asyncio.timeout(self._timeout):
+            async with asyncio.timeout_at(ends):
                 await entry.slots.acquire()
         except TimeoutError:
             raise ToolError(f"{entry.name} is busy with other calls; try again later") from None
@@ -178,8 +190,8 @@ class Registry:
         finally:
             entry.slots.release()
 
-    async def _answer(self, entry: _Entry, arguments: dict[str, Any]) -> Any:
-        deadline = asyncio.timeout(self._timeout)
+    async def _answer(self, entry: _Entry, arguments: dict[str, Any], ends: float) -> Any:
+        deadline = asyncio.timeout_at(ends)
         try:
             async with deadline:
                 return await entry.tool.call(arguments)
@@ -194,7 +206,7 @@ class Registry:
         except Exception as error:
             if deadline.expired():
                 raise ToolError(
-                    f"{entry.name} did not answer within {self._timeout:g} seconds"
+                    f"{entry.name} did not answer within {entry.timeout:g} seconds"
                 ) from None
             raise _broken(entry, error) from error
 

@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator
 from typing import Protocol
 
-from .resilience import Breaker
+from ..resilience import Breaker
 
 
 class Provider(Protocol):

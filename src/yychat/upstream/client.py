@@ -18,8 +18,8 @@ import msgspec
 import openai
 
 from .. import errors
+from ..resilience import Breaker
 from .config import Endpoint
-from .resilience import Breaker
 from .sparing import SparingClient
 
 log = logging.getLogger(__name__)

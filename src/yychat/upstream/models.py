@@ -16,7 +16,7 @@ from ..cache.tiered import Cached
 from ..errors import NotFound, UpstreamError, UpstreamProtocolError, UpstreamTimeout
 from .base import Provider
 from .router import Upstreams
-from .wire import whole
+from .wire import UNREADABLE, whole
 
 log = logging.getLogger(__name__)
 
@@ -158,7 +158,7 @@ async def _models_of(upstream: Provider) -> list[ModelEntry]:
     body = await upstream.get("/models")
     try:
         return [listed.entry() for listed in msgspec.json.decode(body, type=_List).data]
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise UpstreamProtocolError("the upstream's list of models cannot be read") from error
 
 

@@ -15,8 +15,8 @@ from ..errors import (
     UpstreamTimeout,
     UpstreamUnreachable,
 )
+from ..resilience import Backoff, Breaker
 from .base import Provider
-from .resilience import Backoff, Breaker
 
 Payload = Mapping[str, Any]
 LOOK_WITHIN = 2.0  # seconds for one upstream to say that it is there

@@ -4,12 +4,15 @@ What is not in the shape that it should have is as if it were not there, as far 
 still be told from nonsense: clients get the upstream's bytes, and may know better.
 """
 
-from typing import Any
+import re
+from typing import Any, TypeVar
 
 import msgspec
 
 from ..chat import CompletionTokensDetails, PromptTokensDetails, Usage
 from ..errors import UpstreamProtocolError
+
+T = TypeVar("T")
 
 
 class CallDelta(msgspec.Struct):
@@ -82,6 +85,8 @@ class StreamEvent(msgspec.Struct):
         delta = choice.told
         if delta is None or choice.index or choice.finish_reason or delta.tool_calls:
             return None
+        if delta.reasoning_content:
+            return None
         return delta.said if type(delta.said) is str and delta.said else None
 
 
@@ -96,11 +101,17 @@ class Call(msgspec.Struct):
 
 class ReplyMessage(msgspec.Struct):
     said: Any = msgspec.field(name="content", default=None)
+    reasoning_content: Any = None
     tool_calls: list[Call] | None = None
 
     @property
     def content(self) -> str:
         return _text(self.said)
+
+    @property
+    def thought(self) -> str | None:
+        """The model's reasoning; None where none was told."""
+        return self.reasoning_content if isinstance(self.reasoning_content, str) else None
 
 
 class ReplyChoice(msgspec.Struct):
@@ -131,6 +142,9 @@ class Reply(msgspec.Struct):
         return _usage(self.counted)
 
 
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+_HIGH, _LOW = rb"\\u[dD][89abAB][0-9a-fA-F]{2}", rb"\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+_ESCAPES = re.compile(rb"(?P<kept>%b%b|\\[^u])|%b|%b" % (_HIGH, _LOW, _HIGH, _LOW))
 _SILENCE = Delta()
 _NO_MESSAGE = ReplyMessage()
 _event = msgspec.json.Decoder(StreamEvent)
@@ -141,27 +155,33 @@ _anything = msgspec.json.Decoder(dict[str, Any])
 def read_event(payload: bytes) -> StreamEvent:
     try:
         return _event.decode(payload)
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise UpstreamProtocolError(
-            "the upstream sent an event that is not a chat chunk"
-        ) from error
+    except UNREADABLE:
+        return _mended(_event, payload, "an event that is not a chat chunk")
 
 
 def read_reply(body: bytes) -> Reply:
     try:
         return _reply.decode(body)
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise UpstreamProtocolError(
-            "the upstream sent an answer that is not a completion"
-        ) from error
+    except UNREADABLE:
+        return _mended(_reply, body, "an answer that is not a completion")
 
 
 def read_object(body: bytes) -> dict[str, Any]:
     """A JSON object in full, for the few places that have to rewrite one."""
     try:
         return _anything.decode(body)
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise UpstreamProtocolError("the upstream sent something that is not JSON") from error
+    except UNREADABLE:
+        return _mended(_anything, body, "something that is not JSON")
+
+
+def _mended(decoder: msgspec.json.Decoder[T], data: bytes, what: str) -> T:
+    """What *data* says after all. Some upstreams cut a character that is written as two escapes
+    in the middle: such halves are legal JSON that no text can hold, and are read as U+FFFD."""
+    whole = _ESCAPES.sub(lambda found: found["kept"] or rb"\ufffd", data)
+    try:
+        return decoder.decode(whole)
+    except UNREADABLE as error:
+        raise UpstreamProtocolError(f"the upstream sent {what}") from error
 
 
 def whole(value: Any) -> int | None:

@@ -42,8 +42,9 @@ class Lifecycle:
         self.failure = error
         self.stop()
 
-    async def serving(self, within: float) -> None:
-        """Wait until requests can be answered. Raises ``Draining``."""
+    async def serving(self, within: float | None) -> None:
+        """Wait until requests can be answered, however long that takes for None. Raises
+        ``Draining``."""
         try:
             async with asyncio.timeout(within):
                 await self._ready.wait()

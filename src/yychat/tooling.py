@@ -1,0 +1,54 @@
+"""``yychat tools``: the tools as a service with this configuration has them, listed and called."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from .app import poster_of, tools_of
+from .background import keep
+from .settings import Settings
+from .tools.base import Tool, ToolResult
+from .tools.mcp.servers import McpServers
+from .tools.registry import Registry
+
+WITHIN = 30.0  # seconds for MCP servers to be there
+LONGEST = 100  # characters of a description
+
+
+async def listed(settings: Settings) -> tuple[list[str], list[str]]:
+    """The tools, a line each; and what is wrong. Raises ``ConfigurationError``."""
+    async with _equipped(settings) as (registry, servers):
+        await servers.tried(WITHIN)
+        rows = [_row(tool) for tool in registry.offered(None)]
+        wrong = [f"{_plain(name)}: {why}" for name, why in registry.quarantined.items()]
+        wrong += [f"MCP server {each.name}: {each.trouble}" for each in servers if each.trouble]
+        return rows, wrong
+
+
+async def called(settings: Settings, name: str, arguments: str) -> ToolResult:
+    """What the tool *name* gives back. Raises ``ConfigurationError``."""
+    async with _equipped(settings) as (registry, servers):
+        if not registry.knows(name):
+            await servers.tried(WITHIN)
+        return await registry.call(name, arguments, allowed=None)
+
+
+@asynccontextmanager
+async def _equipped(settings: Settings) -> AsyncIterator[tuple[Registry, McpServers]]:
+    async with AsyncExitStack() as stack:
+        poster = poster_of(settings)
+        if poster:
+            stack.push_async_callback(poster.close)
+        registry = Registry(tools_of(settings, poster), timeout=settings.tool_timeout)
+        servers = McpServers(settings.mcp_servers())
+        keep(stack, lambda: servers.run(registry))
+        yield registry, servers
+
+
+def _row(tool: Tool) -> str:
+    said = _plain(tool.description.partition("\n")[0])
+    return f"{tool.name:<40} {tool.source:<16} {said[:LONGEST]}".rstrip()
+
+
+def _plain(text: str) -> str:
+    """Without what could steer a terminal."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)

@@ -1,0 +1,39 @@
+"""Why there is no connection, in words of ours: a library's may hold an address with a key in it."""
+
+from collections.abc import Iterator
+
+import httpx2
+from mcp.shared.exceptions import MCPError
+from mcp.types import CONNECTION_CLOSED
+
+from .config import Address, Program
+from .http import LOST, NOT_SENT, Guard
+
+AWAY = "it cannot be reached"
+
+
+def why(error: Exception, place: Program | Address, guard: Guard | None, within: float) -> str:
+    """For operators: what *error*, or any in its groups, comes to. A session had *within* seconds."""
+    causes = list(_leaves(error))
+    if guard and guard.status:
+        return f"it answers with HTTP status {guard.status}"
+    if any(isinstance(cause, TimeoutError) for cause in causes):
+        return f"it did not begin a session within {within:g} seconds"
+    for cause in causes:
+        if isinstance(cause, MCPError) and cause.code != CONNECTION_CLOSED:
+            return "it refused to begin a session" if cause.code not in (NOT_SENT, LOST) else AWAY
+        if isinstance(cause, OSError) and isinstance(place, Program):
+            return f"it cannot be started: {cause.strerror}"
+        if isinstance(cause, httpx2.HTTPError | OSError):
+            return AWAY
+    if any(isinstance(cause, MCPError) for cause in causes):
+        return "it ended before a session began"
+    return f"it does not speak MCP as expected ({type(causes[0]).__name__})"
+
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            yield from _leaves(inner)
+    else:
+        yield error
