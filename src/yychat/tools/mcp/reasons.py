@@ -1,4 +1,4 @@
-"""Why there is no connection, in words of ours: a library's may hold an address with a key in it."""
+"""Why there is no connection, in our words: a library's may hold an address with a key in it."""
 
 from collections.abc import Iterator
 
@@ -13,7 +13,7 @@ AWAY = "it cannot be reached"
 
 
 def why(error: Exception, place: Program | Address, guard: Guard | None, within: float) -> str:
-    """For operators: what *error*, or any in its groups, comes to. A session had *within* seconds."""
+    """What *error* comes to, or what is in its groups; *within* so many seconds a session begins."""
     causes = list(_leaves(error))
     if guard and guard.status:
         return f"it answers with HTTP status {guard.status}"
