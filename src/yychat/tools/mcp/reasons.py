@@ -13,7 +13,7 @@ AWAY = "it cannot be reached"
 
 
 def why(error: Exception, place: Program | Address, guard: Guard | None, within: float) -> str:
-    """What *error* comes to, or what is in its groups; *within* so many seconds a session begins."""
+    """What *error*, or what is in its groups, comes to; a session had *within* seconds to begin."""
     causes = list(_leaves(error))
     if guard and guard.status:
         return f"it answers with HTTP status {guard.status}"
