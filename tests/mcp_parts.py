@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +24,8 @@ SCRIPT = str(Path(__file__).parent / "mcp_server.py")
 NODE = Path(__file__).parent / "node" / "node_modules"
 EVERYTHING = str(NODE / "@modelcontextprotocol" / "server-everything" / "dist" / "index.js")
 WITHIN = 20.0  # seconds for what happens by itself
-# As in service, only sooner.
-QUICK = Timings(every=0.2, within=0.5, apart=0.05, pauses=Backoff(first=0.05, most=0.2))
+# As in service, but that who comes back is found sooner, and nobody is asked how he is.
+QUICK = Timings(every=60.0, apart=0.05, pauses=Backoff(first=0.05, most=0.2))
 
 
 @contextmanager
@@ -100,7 +100,8 @@ async def kept(
         yield it
     finally:
         task.cancel()
-        await asyncio.wait([task])
+        with suppress(asyncio.CancelledError):
+            await task
 
 
 async def until(condition: Callable[[], bool], within: float = WITHIN) -> None:

@@ -5,7 +5,7 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from yychat.errors import ToolError
@@ -17,6 +17,7 @@ from yychat.tools.payloads import fitted
 from yychat.tools.registry import NAME, Registry
 
 SERVERS = st.from_regex(r"\A[A-Za-z0-9_.-]{1,64}\Z")
+whenever = settings(deadline=None)  # other processes' work is no fault of this one's
 NAMES = SERVERS | st.text(max_size=80)
 
 
@@ -30,6 +31,7 @@ class Nobody:
         return {"tool": tool, **arguments}
 
 
+@whenever
 @given(SERVERS, NAMES)
 def test_every_tool_has_a_name_that_providers_take(server: str, tool: str) -> None:
     name = exposed(server, tool)
@@ -37,6 +39,7 @@ def test_every_tool_has_a_name_that_providers_take(server: str, tool: str) -> No
     assert name == exposed(server, tool)
 
 
+@whenever
 @given(SERVERS, NAMES, SERVERS, NAMES)
 def test_no_two_tools_have_the_same_name(a: str, x: str, b: str, y: str) -> None:
     assume((a, x) != (b, y))
@@ -204,6 +207,7 @@ def schemas(draw: st.DrawFn) -> dict[str, Any]:
     }
 
 
+@whenever
 @given(schemas())
 def test_a_schema_goes_upstream_as_the_server_has_it(schema: dict[str, Any]) -> None:
     registry = Registry(tools_of(Nobody(), [{"name": "t", "inputSchema": schema}]))

@@ -3,12 +3,13 @@
 import asyncio
 import json
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from mcp_parts import EVERYTHING, QUICK, address, kept, mcp_server, program, runs, server, until
+from mcp_parts import EVERYTHING, address, kept, mcp_server, program, runs, server, until
 from mcp_server import ODD
 from running import Running
 from yychat.resilience import Backoff
@@ -17,8 +18,8 @@ from yychat.tools.mcp.names import exposed
 from yychat.tools.mcp.server import Timings
 
 Place = Program | Address
-DOUBTING = Timings(every=60.0, within=0.3, pauses=Backoff(first=0.05, most=0.2))
-NEVER = Timings(every=60.0, within=60.0, pauses=Backoff(first=0.05, most=0.2))
+DOUBTING = Timings(every=60.0, within=1.0, pauses=Backoff(first=0.05, most=0.2))
+ASKING = Timings(every=0.1, pauses=Backoff(first=0.05, most=0.2))
 
 
 def port_of(running: Running) -> int:
@@ -91,15 +92,15 @@ async def test_a_server_that_has_other_tools_says_so_and_they_are_offered(place:
 async def test_a_call_without_an_answer_fails_at_its_deadline_and_others_go_on(
     http: Running,
 ) -> None:
-    async with kept(server(address(http.url), timeout=0.5), timings=NEVER) as it:
+    async with kept(server(address(http.url), timeout=2.0)) as it:
         hanging = asyncio.create_task(it.error("hang"))
         assert await it.said("echo", text="meanwhile") == "meanwhile"
-        assert await hanging == "s did not answer within 0.5 seconds"
+        assert await hanging == "s did not answer within 2 seconds"
         assert await it.said("echo", text="after") == "after"
 
 
 async def test_a_server_that_never_answers_is_left_alone_after_a_while(http: Running) -> None:
-    async with kept(server(address(http.url), timeout=0.2), timings=NEVER) as it:
+    async with kept(server(address(http.url), timeout=0.2)) as it:
         await asyncio.gather(*(it.error("hang") for _ in range(3)))
         assert it.first.breaker.state == "open"
         assert await it.error("echo") == "s is not answering at the moment; go on without its tools"
@@ -108,13 +109,13 @@ async def test_a_server_that_never_answers_is_left_alone_after_a_while(http: Run
 async def test_calls_that_wait_for_a_turn_wait_no_longer_than_their_deadline(
     http: Running,
 ) -> None:
-    async with kept(server(address(http.url), timeout=0.5, parallel=1), timings=NEVER) as it:
+    async with kept(server(address(http.url), timeout=0.5, parallel=1)) as it:
         said = await asyncio.gather(*(it.error("hang") for _ in range(5)))
         assert set(said) == {"s did not answer within 0.5 seconds"}
 
 
-async def test_a_call_that_is_cancelled_leaves_its_place_to_the_next(place: Place) -> None:
-    async with kept(server(place, parallel=1), timings=NEVER) as it:
+async def test_a_call_that_is_cancelled_leaves_its_place_to_the_next(http: Running) -> None:
+    async with kept(server(address(http.url), parallel=1)) as it:
         hanging = asyncio.create_task(it.call("hang"))
         await asyncio.sleep(0.05)
         hanging.cancel()
@@ -126,7 +127,7 @@ async def test_a_call_that_is_cancelled_leaves_its_place_to_the_next(place: Plac
 async def test_a_server_that_was_started_again_is_asked_again() -> None:
     """Its session is gone, which is found out by the call; what that asks is done once."""
     with mcp_server("http") as first:
-        async with kept(server(address(first.url)), timings=NEVER) as it:
+        async with kept(server(address(first.url))) as it:
             assert await it.said("echo", text="before") == "before"
             first.kill()
             with mcp_server("http", port_of(first)):
@@ -135,7 +136,7 @@ async def test_a_server_that_was_started_again_is_asked_again() -> None:
 
 async def test_a_broken_connection_is_noticed_and_made_again() -> None:
     with mcp_server("sse") as first:
-        async with kept(server(address(first.url)), timings=NEVER) as it:
+        async with kept(server(address(first.url))) as it:
             first.kill()
             await until(lambda: it.first.trouble is not None)
             with mcp_server("sse", port_of(first)):
@@ -143,9 +144,21 @@ async def test_a_broken_connection_is_noticed_and_made_again() -> None:
                 assert await it.said("echo", text="after") == "after"
 
 
+async def test_a_server_that_freezes_is_left_alone_and_found_again_when_it_thaws() -> None:
+    with mcp_server("http") as running:
+        async with kept(server(address(running.url), timeout=1.5), timings=DOUBTING) as it:
+            running.process.send_signal(signal.SIGSTOP)
+            assert await it.error("echo") == "s did not answer within 1.5 seconds"
+            await until(lambda: it.first.trouble is not None)
+            assert it.first.trouble == "it does not answer any more"
+            running.process.send_signal(signal.SIGCONT)
+            await until(lambda: it.first.trouble is None)
+            assert await it.said("echo", text="thawed") == "thawed"
+
+
 async def test_a_server_that_is_away_keeps_its_tools_on_offer_and_nobody_waiting() -> None:
     with mcp_server("http") as running:
-        async with kept(server(address(running.url))) as it:
+        async with kept(server(address(running.url)), timings=ASKING) as it:
             running.kill()
             await until(lambda: it.first.breaker.state != "closed")
             assert it.first.trouble == "it cannot be reached"
@@ -160,10 +173,11 @@ async def test_a_program_that_crashes_is_a_failed_call_and_started_again() -> No
 
 
 async def test_a_program_that_hangs_is_ended_and_started_again() -> None:
-    async with kept(server(program(), timeout=0.5), timings=DOUBTING) as it:
+    async with kept(server(program(), timeout=1.5), timings=DOUBTING) as it:
         before = (await it.said("spawn"))["pids"]
-        assert await it.error("block") == "s did not answer within 0.5 seconds"
-        await until(lambda: not any(map(runs, before)))
+        assert await it.error("block") == "s did not answer within 1.5 seconds"
+        await until(lambda: it.first.trouble is not None)
+        assert not any(map(runs, before))
         await until(lambda: it.first.trouble is None)
         assert await it.said("echo", text="again") == "again"
 
@@ -205,14 +219,14 @@ async def test_a_program_ends_with_the_service_and_takes_along_what_it_started()
     ],
 )
 async def test_a_server_that_is_not_there_says_what_is_wrong(place: Program, trouble: str) -> None:
-    async with kept(server(place), tools="", timings=NEVER) as it:
+    async with kept(server(place), tools="") as it:
         await it.servers.tried(20)
         assert trouble in str(it.first.trouble)
 
 
 async def test_a_server_that_wants_another_key_says_so(http: Running) -> None:
     nowhere = http.url.replace("/mcp", "/other")
-    async with kept(server(address(nowhere)), tools="", timings=NEVER) as it:
+    async with kept(server(address(nowhere)), tools="") as it:
         await it.servers.tried(20)
         assert it.first.trouble == "it answers with HTTP status 404"
 
@@ -243,7 +257,7 @@ async def test_a_deaf_program_is_ended_all_the_same(tmp_path: Path) -> None:
 async def test_a_server_of_other_people_works_over_stdio() -> None:
     given = {"PATH": os.environ["PATH"]}
     place = Program("node", (EVERYTHING, "stdio"), given, None)
-    async with kept(server(place), timings=QUICK) as it:
+    async with kept(server(place)) as it:
         assert "hello" in json.dumps(await it.said("echo", message="hello"))
         assert it.registry.quarantined == {}
         names = {tool.name for tool in it.registry.offered(None)}

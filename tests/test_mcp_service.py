@@ -26,24 +26,26 @@ def server() -> Iterator[Running]:
 
 
 @pytest.fixture(scope="module")
-def config(server: Running, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("mcp") / "mcp.json"
-    servers = {
+def servers(server: Running) -> dict[str, Any]:
+    return {
         "maps": {
             "url": server.url,
             "headers": {"Authorization": "Bearer ${MAPS_KEY}"},
-            "timeout": 1,
+            "timeout": 2,
         },
-        "files": {"command": sys.executable, "args": [SCRIPT], "env": {"OURS": "${MAPS_KEY}"}},
         "dead": {"url": f"http://127.0.0.1:9/mcp?key={SECRET}"},
         "gone": {"command": "/no/such/program", "args": [SECRET], "env": {"K": SECRET}},
     }
+
+
+def written(servers: dict[str, Any], folder: Path) -> str:
+    path = folder / "mcp.json"
     path.write_text(json.dumps({"mcpServers": servers}), encoding="utf-8")
-    return path
+    return str(path)
 
 
 @pytest.fixture(scope="module")
-def given(config: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def given(servers: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     folder = tmp_path_factory.mktemp("personalities")
     guide = {
         "id": "guide",
@@ -54,7 +56,7 @@ def given(config: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, s
     (folder / "guide.json").write_text(json.dumps(guide), encoding="utf-8")
     return {
         **MODELS,
-        "YYCHAT_MCP_CONFIG": str(config),
+        "YYCHAT_MCP_CONFIG": written(servers, tmp_path_factory.mktemp("mcp")),
         "YYCHAT_PERSONALITIES_DIR": str(folder),
         "MAPS_KEY": SECRET,
     }
@@ -64,10 +66,15 @@ def given(config: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, s
 def running(
     shared_simulator: Simulator,
     given: dict[str, str],
+    servers: dict[str, Any],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Service]:
+    """A service that has a program besides."""
     data = tmp_path_factory.mktemp("data")
-    with service(data, OPENAI_BASE_URL=shared_simulator.base_url, **given) as it:
+    files = {"command": sys.executable, "args": [SCRIPT], "env": {"OURS": "${MAPS_KEY}"}}
+    config = written({**servers, "files": files}, data)
+    settings = {**given, "YYCHAT_MCP_CONFIG": config}
+    with service(data, OPENAI_BASE_URL=shared_simulator.base_url, **settings) as it:
         until(lambda: "maps__echo" in offered(it))
         yield it
 
@@ -98,7 +105,7 @@ def test_a_stream_calls_it_too_and_a_failed_one_does_not_end_it(
     told = [each["content"] for each in upstream.last()["chat"]["body"]["messages"][-3:]]
     assert told[0] == '"Rome"'
     assert json.loads(told[1]) == {"error": "the city is unknown"}
-    assert json.loads(told[2]) == {"error": "maps did not answer within 1 seconds"}
+    assert json.loads(told[2]) == {"error": "maps did not answer within 2 seconds"}
 
 
 def test_the_api_lists_and_calls_servers_tools_like_its_own(running: Service) -> None:

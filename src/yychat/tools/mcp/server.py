@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 
 MOST = 128  # tools of one server: providers take no more in one request
 STABLE = 10.0  # seconds; who breaks off sooner is given longer pauses
+AT_ONCE = 2  # tries in a row that a call need not wait for
 INTERNAL = -32_603  # JSON-RPC's "internal error": something may have been done
 
 
@@ -97,7 +98,7 @@ class McpServer:
             _obey()
             attempt = 0 if self._clock() - begun > STABLE else min(attempt + 1, 16)
             self._gone(trouble)
-            await self._pause(self._timings.pauses.pause(attempt, None))
+            await self._pause(attempt)
 
     async def call(self, tool: str, arguments: dict[str, Any]) -> Any:
         """What *tool*, by the server's own name for it, gives back.
@@ -184,8 +185,8 @@ class McpServer:
                     await asyncio.sleep(self._timings.apart)
                 elif self._calls and not self._doubted:
                     continue  # it may do one thing at a time: that a call takes long is no sign
-                elif not await self._is_there(session):
-                    break
+                elif not session.over and not await self._is_there(session):
+                    return "it does not answer any more"
                 self._doubted = False
         except (ServerAway, ServerRefused, TimeoutError):
             return "it does not list its tools"
@@ -193,7 +194,7 @@ class McpServer:
             pass
         finally:
             self._session = None
-        return "its connection ended" if session.over else "it does not answer any more"
+        return "its connection ended"
 
     async def _list(self, session: Session, offer: Offer) -> None:
         async with asyncio.timeout(self._timings.listing):
@@ -222,9 +223,14 @@ class McpServer:
         moved.set()
         self.tried.set()
 
-    async def _pause(self, seconds: float) -> None:
-        """Before the next try; a call that needs it has it made at once, a few times."""
-        await _waited(self._wanted, seconds)
+    async def _pause(self, attempt: int) -> None:
+        """Before the next try. A call that waits has it made at once, but not again and again: to
+        start a program that always crashes is work for everybody."""
+        seconds = self._timings.pauses.pause(attempt, None)
+        if attempt > AT_ONCE:
+            await asyncio.sleep(seconds)
+        else:
+            await _waited(self._wanted, seconds)
         self._wanted.clear()
 
 

@@ -14,7 +14,7 @@ from .server import Connect, McpServer, Session, Timings
 
 BEGIN = 10.0  # seconds to begin a session
 START = 60.0  # seconds where a program has to be started for it: some are downloaded first
-BACKSTOP = 0.05  # seconds that the registry waits longer than a server's own deadline
+BACKSTOP = 1.0  # seconds that the registry waits longer than a server's own deadline
 WAITING = 256  # calls of one tool that may wait for a turn
 
 
