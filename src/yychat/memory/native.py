@@ -65,9 +65,17 @@ class NativeMemory:
 
     async def recall(self, owner: Owner, query: str, limit: int) -> Recollection:
         vector = self._start(self._vector(query)) if self._embedder else None
-        # A recall that runs out of time leaves its index warmer for the next one.
-        search = self._start(self._search(owner, query, limit, vector))
-        return await asyncio.shield(search)
+        warm = self._warm(owner)
+        look = await self._glance(owner, warm)
+        if look is None:
+            # A recall that runs out of time leaves its index warmer for the next one.
+            look = await asyncio.shield(self._start(self._catch_up(owner, warm)))
+        embedding = await asyncio.shield(vector) if vector else None
+        async with warm.lock:
+            now = self._clock()
+            warm.forget_before(self._horizon())
+            found = warm.search(query, limit, embedding, now)
+        return replace(found, degraded=True) if look.degraded else found
 
     async def remember(self, owner: Owner, *turns: Turn) -> None:
         vectors = await self._vectors(turns)
@@ -94,26 +102,30 @@ class NativeMemory:
                 log.warning("old turns stay for now: %s", error)
             await asyncio.sleep(every)
 
-    async def _search(
-        self, owner: Owner, query: str, limit: int, embedding: asyncio.Task[Vector | None] | None
-    ) -> Recollection:
-        warm = self._warm(owner)
+    async def _glance(self, owner: Owner, warm: "_Warm") -> Look | None:
+        """Take in what is new, where that is little and nobody else is at it: without a task of
+        its own, as nothing is lost with it."""
+        if not warm.looked or warm.lock.locked():
+            return None
+        reached = warm.reached
+        look = await self._store.look(owner, **reached)
+        if warm.lock.locked() or warm.reached != reached or _heavy(look):
+            return None
+        warm.extend(look, self._horizon())
+        self._settle(warm)
+        return look
+
+    async def _catch_up(self, owner: Owner, warm: "_Warm") -> Look:
         async with warm.lock:
             look = await self._store.look(owner, **warm.reached)
-            await self._extend(warm, look)
-        vector = await embedding if embedding else None
-        now = self._clock()
-        async with warm.lock:
-            warm.forget_before(self._horizon())
-            found = warm.search(query, limit, vector, now)
-        return replace(found, degraded=True) if look.degraded else found
+            if _heavy(look):
+                await asyncio.to_thread(warm.extend, look, self._horizon())
+            else:
+                warm.extend(look, self._horizon())
+            self._settle(warm)
+        return look
 
-    async def _extend(self, warm: "_Warm", look: Look) -> None:
-        horizon = self._horizon()
-        if len(look.turns) > INLINE or sum(_weight(new.turn) for new in look.turns) > INLINE:
-            await asyncio.to_thread(warm.extend, look, horizon)
-        else:
-            warm.extend(look, horizon)
+    def _settle(self, warm: "_Warm") -> None:
         warm.forget_beyond(self._keep)
         self._shelf.weigh(warm)
 
@@ -193,11 +205,11 @@ class _Shelf:
 class _Warm:
     """One owner's index, and how far into the store it reaches.
 
-    ``weight`` is what the shelf last knew of its ``size``.
+    ``weight`` is what the shelf last knew of its ``size``; ``looked`` says that it has been filled.
     """
 
     def __init__(self, key: str, *, one_session: bool, model: str | None) -> None:
-        self.key, self.weight = key, 0
+        self.key, self.weight, self.looked = key, 0, False
         self.lock = asyncio.Lock()
         self._one_session, self._model = one_session, model
         self._clear(epoch=0)
@@ -209,7 +221,7 @@ class _Warm:
             self._clear(look.epoch)
         for stored in sorted(look.turns, key=lambda stored: stored.turn.at):
             self._add(stored, horizon)
-        self._mark = look.mark
+        self._mark, self.looked = look.mark, True
 
     @property
     def size(self) -> int:
@@ -283,6 +295,11 @@ class _Warm:
             return [None] * len(spoken)
         raw = {"user": vectors.user, "assistant": vectors.assistant}
         return [np.frombuffer(raw[role], np.float16).astype(np.float32) for role, _ in spoken]
+
+
+def _heavy(look: Look) -> bool:
+    """What is new would hold up the event loop."""
+    return len(look.turns) > INLINE or sum(_weight(new.turn) for new in look.turns) > INLINE
 
 
 def _spoken(turn: Turn) -> list[tuple[Speaker, str]]:
