@@ -26,7 +26,7 @@ from .alerting.inbox_sqlite import SqliteInbox
 from .alerting.notification import ALERTS
 from .alerting.rollback import Rollbacks
 from .answering import Register, engines, managed, options_of
-from .background import RESTART_AFTER, keep
+from .background import RESTART_AFTER, keep, settled
 from .cache.redis import RedisCache
 from .delivering import delivered, replayed, worker_name
 from .engines.manager import EngineManager
@@ -406,6 +406,7 @@ async def _connect(
     except ConfigurationError as error:
         lifecycle.fail(error)
         return
+    settled()  # the SDK is the larger half of what is imported
     lifecycle.begin()
     if child:
         await _keep_simulating(settings, base.telemetry, upstreams, aims, child)

@@ -1,7 +1,6 @@
 """uvicorn, with a start that says so and a stop that drains."""
 
 import asyncio
-import gc
 import logging
 import socket
 import sys
@@ -10,6 +9,7 @@ from types import FrameType
 import uvicorn
 from starlette.types import ASGIApp
 
+from .background import settled
 from .settings import Settings
 from .web.farewell import Farewell
 from .web.protocol import Protocol
@@ -38,9 +38,7 @@ class Server(uvicorn.Server):
         await super().startup(sockets)
         self._loop = asyncio.get_running_loop()
         if self.started and sockets:
-            # What the start has made stays: to look through it for garbage again and again would
-            # hold up every answer for the tenth of a second that takes.
-            gc.freeze()
+            settled()
             sys.stdout.write(self._greeting.format(address=address_of(sockets[0])))
             sys.stdout.flush()
 

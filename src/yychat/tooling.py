@@ -1,7 +1,9 @@
 """``yychat tools``: the tools as a service with this configuration has them, listed and called."""
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from functools import partial
 
 from .app import poster_of, tools_of
 from .background import keep
@@ -27,9 +29,19 @@ async def listed(settings: Settings) -> tuple[list[str], list[str]]:
 async def called(settings: Settings, name: str, arguments: str) -> ToolResult:
     """What the tool *name* gives back. Raises ``ConfigurationError``."""
     async with _equipped(settings) as (registry, servers):
-        if not registry.knows(name):
-            await servers.tried(WITHIN)
+        await _known(name, registry, servers)
         return await registry.call(name, arguments, allowed=None)
+
+
+async def _known(name: str, registry: Registry, servers: McpServers) -> None:
+    """Until there is such a tool; servers that have others, or hang, are not waited for."""
+    trying = {asyncio.create_task(server.tried.wait()) for server in servers}
+    with suppress(TimeoutError):
+        async with asyncio.timeout(WITHIN):
+            while trying and not registry.knows(name):
+                _, trying = await asyncio.wait(trying, return_when=asyncio.FIRST_COMPLETED)
+    for task in trying:
+        task.cancel()
 
 
 @asynccontextmanager
@@ -39,8 +51,10 @@ async def _equipped(settings: Settings) -> AsyncIterator[tuple[Registry, McpServ
         if poster:
             stack.push_async_callback(poster.close)
         registry = Registry(tools_of(settings, poster), timeout=settings.tool_timeout)
-        servers = McpServers(settings.mcp_servers())
-        keep(stack, lambda: servers.run(registry))
+        given = settings.mcp_servers()
+        servers = McpServers(given)
+        if given:
+            keep(stack, partial(servers.run, registry))
         yield registry, servers
 
 

@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 
+from ..background import settled
 from ..errors import StoreError
 from .base import Turn
 from .mem0_client import Fact, Mem0Client
@@ -72,10 +73,12 @@ class LazyClient:
 
     async def _made(self) -> Mem0Client:
         try:
-            return await self._connect()
+            made = await self._connect()
         except StoreError:
             self._failed_at = time.monotonic()
             raise
+        settled()  # mem0 and its store are most of what such a process has imported
+        return made
 
     def _may_try_again(self, made: "asyncio.Task[Mem0Client]") -> bool:
         failed = made.done() and made.exception() is not None

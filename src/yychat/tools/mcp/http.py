@@ -49,7 +49,7 @@ class Guard(httpx2.AsyncBaseTransport):
             return _refused(request, NOT_SENT)
         except (httpx2.TransportError, TimeoutError):
             return _refused(request, LOST)
-        self.status = response.status_code if response.status_code >= 400 else None
+        self.status = response.status_code if response.status_code >= 300 else None
         streamed = response.headers.get("content-type", "").startswith("text/event-stream")
         response.stream = _Bounded(
             response.stream,

@@ -10,6 +10,7 @@ from .config import Address, Program
 from .http import LOST, NOT_SENT, Guard
 
 AWAY = "it cannot be reached"
+REFUSED = "it refused to begin a session, or does not speak MCP"
 
 
 def why(error: Exception, place: Program | Address, guard: Guard | None, within: float) -> str:
@@ -21,9 +22,11 @@ def why(error: Exception, place: Program | Address, guard: Guard | None, within:
         return f"it did not begin a session within {within:g} seconds"
     for cause in causes:
         if isinstance(cause, MCPError) and cause.code != CONNECTION_CLOSED:
-            return "it refused to begin a session" if cause.code not in (NOT_SENT, LOST) else AWAY
+            return AWAY if cause.code in (NOT_SENT, LOST) else REFUSED
         if isinstance(cause, OSError) and isinstance(place, Program):
             return f"it cannot be started: {cause.strerror}"
+        if isinstance(cause, httpx2.SSEError):
+            return "it does not speak MCP over SSE"
         if isinstance(cause, httpx2.HTTPError | OSError):
             return AWAY
     if any(isinstance(cause, MCPError) for cause in causes):

@@ -119,8 +119,11 @@ async def program(given: Program) -> AsyncIterator[tuple[Incoming, Outgoing]]:
     try:
         yield Incoming(process.stdout), Outgoing(process.stdin)
     finally:
-        await _ended(process)
-        transport.close()
+        try:
+            await _ended(process)
+        finally:  # also where a stop of the service does not wait for this one
+            _signal(process, signal.SIGKILL)
+            transport.close()
 
 
 def _understood(line: bytes) -> SessionMessage | Exception:
