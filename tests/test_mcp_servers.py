@@ -8,11 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import uvloop
 
 from mcp_parts import EVERYTHING, address, kept, mcp_server, program, runs, server, until
 from mcp_server import ODD
 from running import Running
 from yychat.resilience import Backoff
+from yychat.tools.mcp import stdio
 from yychat.tools.mcp.config import Address, Program
 from yychat.tools.mcp.names import exposed
 from yychat.tools.mcp.server import Timings
@@ -166,12 +168,6 @@ async def test_a_server_that_is_away_keeps_its_tools_on_offer_and_nobody_waiting
             assert "not answering" in await it.error("echo")
 
 
-async def test_a_program_that_crashes_is_a_failed_call_and_started_again() -> None:
-    async with kept(server(program())) as it:
-        assert "not known whether the call was done" in await it.error("crash")
-        assert await it.said("echo", text="again") == "again"
-
-
 async def test_a_program_that_hangs_is_ended_and_started_again() -> None:
     async with kept(server(program(), timeout=1.5), timings=DOUBTING) as it:
         before = (await it.said("spawn"))["pids"]
@@ -182,11 +178,11 @@ async def test_a_program_that_hangs_is_ended_and_started_again() -> None:
         assert await it.said("echo", text="again") == "again"
 
 
-@pytest.mark.parametrize("fault", ["garbage", "endless"])
-async def test_a_program_that_says_what_means_nothing_is_started_again(fault: str) -> None:
+async def test_a_program_that_crashes_or_says_what_means_nothing_is_started_again() -> None:
     async with kept(server(program())) as it:
-        assert "broke" in await it.error(fault)
-        assert await it.said("echo", text="again") == "again"
+        for fault in ("crash", "garbage", "endless"):
+            assert "not known whether the call was done" in await it.error(fault)
+            assert await it.said("echo", text=f"after {fault}") == f"after {fault}"
 
 
 async def test_a_program_sees_the_variables_it_was_given_and_no_others() -> None:
@@ -205,6 +201,25 @@ async def test_a_program_ends_with_the_service_and_takes_along_what_it_started()
         pids = (await it.said("spawn"))["pids"]
         assert all(map(runs, pids))
     await until(lambda: not any(map(runs, pids)))
+
+
+def test_a_program_ends_even_where_its_end_is_cut_short(tmp_path: Path) -> None:
+    """On the service's own loop: asyncio's kills the processes that it forgets."""
+    uvloop.run(cut_short(tmp_path / "pid"))
+
+
+async def cut_short(noted: Path) -> None:
+    async def used() -> None:
+        async with stdio.program(program("--fault", "deaf", "--pid", str(noted))):
+            await until(noted.exists)
+
+    using = asyncio.create_task(used())
+    await until(noted.exists)
+    await asyncio.sleep(0.05)  # it has been told to end, and does not
+    using.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await using
+    await until(lambda: not runs(int(noted.read_text())), 5)
 
 
 @pytest.mark.parametrize(

@@ -205,6 +205,21 @@ def test_the_command_calls_a_tool_as_a_model_would(
     assert (done.returncode, said in done.stdout) == (code, True)
 
 
+def test_without_mcp_servers_the_command_has_the_tools_of_the_service(data: Path) -> None:
+    done = command("tools", "list", YYCHAT_DATA_DIR=str(data))
+    assert [line.split()[0] for line in done.stdout.splitlines()] == ["calculator", "gettime"]
+    called = command(
+        "tools",
+        "call",
+        "calculator",
+        "--arguments",
+        '{"expression": "6*7"}',
+        YYCHAT_DATA_DIR=str(data),
+    )
+    assert (called.returncode, json.loads(called.stdout)["result"]) == (0, 42)
+    assert done.stderr + called.stderr == ""
+
+
 def test_check_looks_at_every_server(given: dict[str, str], data: Path) -> None:
     done = command("check", YYCHAT_DATA_DIR=str(data), YYCHAT_PORT="0", **given)
     assert "[warn] mcp maps: not all its tools are served: maps__bad" in done.stdout
