@@ -1,5 +1,6 @@
 """Fixtures that many tests share: a simulator for the session, a service for a module."""
 
+import logging
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -8,6 +9,18 @@ import pytest
 from redis_server import RedisServer, redis_server
 from running import Service, Simulator, service, simulator
 from yychat.redis_link import RedisLink
+
+
+@pytest.fixture(autouse=True)
+def logging_as_it_was() -> Iterator[None]:
+    """Commands, servers and SDKs that a test runs in this process set levels; which test comes
+    next is chance."""
+    loggers = [logging.getLogger(name) for name in (None, "yychat")]
+    before = [(logger, logger.level, logger.disabled) for logger in loggers]
+    yield
+    for logger, level, disabled in before:
+        logger.setLevel(level)
+        logger.disabled = disabled
 
 
 @pytest.fixture(scope="session")
