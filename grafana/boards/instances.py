@@ -15,7 +15,7 @@ THERE = Row(
             about="Whether a process answers its scrape. One that left in order is not listed; one that died is, until it is replaced or forgotten (`yychat instances forget`).",
             none="Prometheus scrapes no process: look at its targets",
             words=UP,
-            width=12,
+            width=8,
         ),
         table(
             "Versions",
