@@ -5,11 +5,12 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 NODE   := tests/node/node_modules/.package-lock.json
+LITELLM := bench/.litellm/.installed
 
 .DEFAULT_GOAL := help
 # One thing after the other: the last lines of `make test` are pytest's own.
 .NOTPARALLEL:
-.PHONY: help install install-dev run stack test check format coverage fault-test alert-test dashboard-test preview bench-service docs lock upgrade system-packages clean
+.PHONY: help install install-dev run stack test check format coverage fault-test alert-test dashboard-test preview bench bench-full bench-service docs lock upgrade system-packages clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,6 +55,12 @@ coverage: install-dev $(NODE) ## run the tests and show the lines none of them r
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
+bench: system-packages install-dev $(LITELLM) ## time the service beside a bare passthrough and LiteLLM (about 10 minutes, quiet machine)
+	$(BIN)/python bench/field.py
+
+bench-full: system-packages install-dev $(LITELLM) ## the same with more of everything, into bench/field.json and bench/README.md (30 minutes)
+	$(BIN)/python bench/field.py --full --json bench/field.json --readme
+
 bench-service: install ## time the service: start, added latency, CPU, paced streams (about 5 minutes, quiet machine)
 	$(BIN)/python bench/service.py all --json bench-service.json
 
@@ -78,7 +85,7 @@ system-packages: ## install the programs the tests need besides Python (Debian, 
 	@PYTHON=$(PYTHON) sh scripts/system-packages.sh
 
 clean: ## remove what make and the tools wrote (not your data)
-	rm -rf $(VENV) tests/node/node_modules build dist src/*.egg-info htmlcov .coverage .coverage.* \
+	rm -rf $(VENV) bench/.litellm tests/node/node_modules build dist src/*.egg-info htmlcov .coverage .coverage.* \
 		.hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 
 # The stamps: installing again happens when a lock or the project's table changed, not otherwise.
@@ -94,6 +101,12 @@ $(VENV)/.installed: requirements.lock pyproject.toml | $(BIN)/pip
 
 $(VENV)/.installed-dev: requirements-dev.lock $(VENV)/.installed
 	$(PIP) install --require-hashes -r requirements-dev.lock
+	@touch $@
+
+# Its packages are not ours: LiteLLM needs another version of the OpenAI SDK.
+$(LITELLM): bench/requirements-litellm.txt
+	$(PYTHON) -m venv bench/.litellm
+	bench/.litellm/bin/python -m pip --disable-pip-version-check --quiet install -r $<
 	@touch $@
 
 $(NODE): tests/node/package.json tests/node/package-lock.json

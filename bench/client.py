@@ -107,12 +107,12 @@ class Connection(asyncio.Protocol):
             self._waiting.set_result(self._answer)
 
 
-async def first_ok(port: int, path: str) -> int:
-    """Wait until *path* answers 200 with status ok; when it first did. Set a deadline around it."""
+async def first_ok(port: int, path: str, said: bytes = b'"status":"ok"') -> int:
+    """Wait until *path* answers 200 and says so; when it first did. Set a deadline around it."""
     while True:
         with suppress(OSError):
             answer = await _answer(port, path)
-            if answer.status == 200 and b'"status":"ok"' in answer.body:
+            if answer.status == 200 and said in answer.body:
                 return answer.ended
         await asyncio.sleep(POLL)
 

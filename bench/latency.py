@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 
 from cases import CASES, Case, ask, fill
 from client import Answer, Connection, undisturbed
-from processes import Stage, stage
+from load import Trouble
+from processes import Program, stage
 from report import Row, Table, percentile
 
 WARM_UP = 50  # requests of each kind
@@ -22,7 +23,9 @@ async def latency(rounds: int, requests: int, turns: int) -> Table:
                 if case.remembered:
                     await fill(running.service, user, turns if number >= 0 else 10)
                 count = requests if number >= 0 else WARM_UP
-                pairs = await _pairs(running, case, case.requests(dice, count, user), dice)
+                way = Way(running.service, case.trouble)
+                asked = case.requests(dice, count, user)
+                pairs = await paired(running.upstream, way, case, asked, dice)
                 if number >= 0:
                     _note(rows, case, pairs)
     title = (
@@ -41,13 +44,24 @@ class Pairs:
     errors: list[str] = field(default_factory=list)
 
 
-async def _pairs(running: Stage, case: Case, requests: list[bytes], dice: random.Random) -> Pairs:
+@dataclass(frozen=True)
+class Way:
+    """Through whom the upstream is asked, and what is wrong with an answer from there."""
+
+    through: Program
+    trouble: Trouble
+
+
+async def paired(
+    upstream: Program, way: Way, case: Case, requests: list[bytes], dice: random.Random
+) -> Pairs:
+    """Each request straight to *upstream* and by *way*, in random order."""
     pairs = Pairs()
-    direct = await Connection.to(running.upstream.port)
-    through = await Connection.to(running.service.port)
+    direct = await Connection.to(upstream.port)
+    through = await Connection.to(way.through.port)
     ways = [
         (direct, case.incomplete, pairs.direct),
-        (through, case.trouble, pairs.through),
+        (through, way.trouble, pairs.through),
     ]
     with undisturbed():
         for request in requests:

@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +32,10 @@ class Program:
         self._process = process
         self.port = self.listening = 0
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     async def begin(self) -> None:
         assert self._process.stdout is not None
         async with asyncio.timeout(START_WITHIN):
@@ -42,15 +46,19 @@ class Program:
         raise RuntimeError("the program ended before it listened")
 
     def cpu(self) -> float:
-        """Seconds that all its threads have spent, in user and kernel, by the process's own clock
-        (clock_getcpuclockid(3)): /proc/PID/stat counts in hundredths."""
-        return time.clock_gettime((~self._process.pid << 3) | 2)
+        """Seconds that it and its children have spent in all their threads, in user and kernel, by
+        the processes' own clocks (clock_getcpuclockid(3)): /proc/PID/stat counts in hundredths."""
+        return sum(time.clock_gettime((~pid << 3) | 2) for pid in _tree(self.pid))
 
     def resident(self) -> float:
         """VmRSS of this process alone, in MB."""
-        found = _RESIDENT.search(Path(f"/proc/{self._process.pid}/status").read_text())
+        found = _RESIDENT.search(Path(f"/proc/{self.pid}/status").read_text())
         assert found is not None
         return int(found[1]) * 1024 / 1e6
+
+    def pin(self, core: int) -> None:
+        """Keep it to one core; at its begin, as threads inherit that when they are made."""
+        os.sched_setaffinity(self.pid, {core})
 
     async def quiet(self) -> None:
         """Wait until it has done what it does after its answers, such as storing turns."""
@@ -71,13 +79,22 @@ class Program:
             await self._process.wait()
 
 
+def _tree(pid: int) -> Iterator[int]:
+    yield pid
+    for thread in Path(f"/proc/{pid}/task").iterdir():
+        for child in (thread / "children").read_text().split():
+            yield from _tree(int(child))
+
+
 @asynccontextmanager
-async def spawned(*arguments: str, environment: Mapping[str, str]) -> AsyncIterator[Program]:
+async def spawned(
+    *arguments: str, environment: Mapping[str, str], executable: str = sys.executable
+) -> AsyncIterator[Program]:
     """A Python process with next to no environment of ours; it may not listen yet."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     program = Program(
         await asyncio.create_subprocess_exec(
-            sys.executable, *arguments, env={**kept, **environment}, stdout=PIPE
+            executable, *arguments, env={**kept, **environment}, stdout=PIPE
         )
     )
     try:
@@ -97,6 +114,16 @@ async def service(port: int, **environment: str) -> AsyncIterator[Program]:
 
 
 @asynccontextmanager
+async def ready_service(**environment: str) -> AsyncIterator[Program]:
+    """The same on a free port, answering."""
+    async with service(0, **environment) as yychat:
+        await yychat.begin()
+        async with asyncio.timeout(START_WITHIN):
+            await first_ok(yychat.port, "/readyz")
+        yield yychat
+
+
+@asynccontextmanager
 async def upstream() -> AsyncIterator[Program]:
     async with spawned(str(HERE / "upstream.py"), environment={}) as program:
         await program.begin()
@@ -113,10 +140,7 @@ class Stage:
 
 @asynccontextmanager
 async def stage() -> AsyncIterator[Stage]:
-    async with upstream() as provider, service(0, **before(provider)) as yychat:
-        await yychat.begin()
-        async with asyncio.timeout(START_WITHIN):
-            await first_ok(yychat.port, "/readyz")
+    async with upstream() as provider, ready_service(**before(provider)) as yychat:
         yield Stage(provider, yychat)
 
 

@@ -70,7 +70,7 @@ def show(table: Table) -> None:
     """Median and range over the rounds; what does not count says so."""
     print(f"\n{table.title}")
     names = list(dict.fromkeys(name for row in table.rows for name in row.figures))
-    cells = [[row.name, *(_cell(row.figures.get(name)) for name in names)] for row in table.rows]
+    cells = [[row.name, *(cell(row.figures.get(name)) for name in names)] for row in table.rows]
     head = ["", *(_words(name) for name in names)]
     widths = [max(map(len, column)) for column in zip(head, *cells, strict=True)]
     for line, row in zip([head, *cells], [None, *table.rows], strict=True):
@@ -91,7 +91,7 @@ def _words(name: str) -> str:
     return name.replace("_", " ")
 
 
-def _cell(values: list[float] | None) -> str:
+def cell(values: list[float] | None) -> str:
     if not values:
         return "-"
     numbers = (statistics.median(values), min(values), max(values))

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import time
 from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -58,22 +59,27 @@ async def streams(rounds: int) -> Table:
                 await _measure(rows[load], load, running, dice)
     title = (
         f"Streams of {CHUNKS} chunks, one per {GAP * 1e3:.0f} ms, begun within {RAMP:.0f} s:"
-        " lag behind schedule and delay since sent, in ms; CPU while all run"
+        " first byte since the request, lag behind schedule and delay since sent, in ms;"
+        " CPU while all run"
     )
     return Table(title, list(rows.values()))
 
 
 async def _measure(row: Row, load: Load, running: Stage, dice: random.Random) -> None:
     asked = running.upstream if load.direct else running.service
-    requests = load.requests(dice)
+    await paced(row, asked, running.upstream, load.requests(dice))
+
+
+async def paced(row: Row, asked: Program, upstream: Program, requests: list[bytes]) -> None:
+    """One stream for each request, begun within ``RAMP``."""
     connections = await asyncio.gather(*(Connection.to(asked.port) for _ in requests))
     await asked.quiet()
     spent = asked.cpu()
     with undisturbed():
-        watching = asyncio.create_task(_share(asked))
+        watching = asyncio.create_task(_busy(asked, upstream))
         answers = await asyncio.gather(
             *(
-                _later(number * RAMP / load.streams, connection, request)
+                _later(number * RAMP / len(requests), connection, request)
                 for number, (connection, request) in enumerate(
                     zip(connections, requests, strict=True)
                 )
@@ -83,8 +89,10 @@ async def _measure(row: Row, load: Load, running: Stage, dice: random.Random) ->
         connection.close()
     _note(row, answers)
     await asked.quiet()
-    each = (asked.cpu() - spent) / (load.streams * CHUNKS)
-    row.note(CPU_percent=await watching, CPU_us_per_chunk=each * 1e6)
+    each = (asked.cpu() - spent) / (len(requests) * CHUNKS)
+    percent, of_upstream, of_client = await watching
+    row.note(CPU_percent=percent, CPU_us_per_chunk=each * 1e6)
+    row.note(upstream_busy_percent=of_upstream, client_busy_percent=of_client)
 
 
 async def _later(seconds: float, connection: Connection, request: bytes) -> Answer | str:
@@ -92,16 +100,18 @@ async def _later(seconds: float, connection: Connection, request: bytes) -> Answ
     return await ask(connection, request)
 
 
-async def _share(program: Program) -> float:
-    """Of one core, in percent, while all streams run."""
+async def _busy(*programs: Program) -> list[float]:
+    """The share of one core that each and this client have, in percent, while all streams run."""
+    clocks = [time.monotonic, *(program.cpu for program in programs), time.process_time]
     await asyncio.sleep(RAMP)
-    loop = asyncio.get_running_loop()
-    spent, begun = program.cpu(), loop.time()
+    begun = [clock() for clock in clocks]
     await asyncio.sleep(CHUNKS * GAP - RAMP)
-    return 100 * (program.cpu() - spent) / (loop.time() - begun)
+    real, *spent = (clock() - start for clock, start in zip(clocks, begun, strict=True))
+    return [100 * seconds / real for seconds in spent]
 
 
 def _note(row: Row, answers: list[Answer | str]) -> None:
+    firsts: list[float] = []
     lags: list[float] = []
     delays: list[float] = []
     for answer in answers:
@@ -110,10 +120,13 @@ def _note(row: Row, answers: list[Answer | str]) -> None:
             row.errors.append(answer if isinstance(answer, str) else _what(answer, len(chunks)))
             continue
         row.requests += 1
+        firsts.append(answer.first_byte)
         lags += [lag for lag, _ in chunks]
         delays += [delay for _, delay in chunks]
     if lags:
         row.note(
+            first_p50=percentile(firsts, 50),
+            first_p99=percentile(firsts, 99),
             lag_p50=percentile(lags, 50),
             lag_p99=percentile(lags, 99),
             lag_most=max(lags),

@@ -4,7 +4,8 @@
 
 Every answer is written beforehand. A chat request gets a completion of about 600 bytes; with
 ``"stream":true`` a hundred chunks at once; from the model ``paced`` a hundred chunks one by one,
-each due 20 ms after the one before it and bearing when it was due and when it was sent.
+each due 20 ms after the one before it and bearing when it was due and when it was sent. Who asks
+for a JSON object gets a fact, in the form that mem0 wants; ``/v1/embeddings`` gives vectors.
 """
 
 import asyncio
@@ -32,6 +33,7 @@ _STREAM = (
     b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream; charset=utf-8\r\n"
     b"transfer-encoding: chunked\r\n\r\n"
 )
+DIMENSIONS = 1536  # as OpenAI's small embedder has
 STAMP = re.compile(rb"due=(\d+) sent=(\d+) ")  # on CLOCK_MONOTONIC, in nanoseconds
 
 
@@ -39,8 +41,22 @@ def whole(text: str) -> bytes:
     message = {"role": "assistant", "content": text}
     choice = {"index": 0, "message": message, "finish_reason": "stop"}
     usage = {"prompt_tokens": 20, "completion_tokens": 60, "total_tokens": 80}
-    body = _dumped({**_ABOUT, "object": "chat.completion", "choices": [choice], "usage": usage})
+    told = {**_ABOUT, "object": "chat.completion", "choices": [choice], "usage": usage}
+    return _json(_dumped(told))
+
+
+def _json(body: bytes) -> bytes:
     return _JSON + b"content-length: %d\r\n\r\n" % len(body) + body
+
+
+def fact(text: str) -> bytes:
+    """What mem0 reads out of a turn."""
+    return whole(json.dumps({"memory": [{"id": "0", "text": text, "attributed_to": "user"}]}))
+
+
+def vector(dice: random.Random) -> bytes:
+    """All of them are alike enough to be found for each other."""
+    return b",".join(b"%.6f" % dice.gauss(0.02, 0.01) for _ in range(DIMENSIONS))
 
 
 def burst(pieces: list[str]) -> bytes:
@@ -80,12 +96,26 @@ class Script:
         spoken = [words(dice, CHUNKS) for _ in range(ANSWERS)]
         self._whole = cycle([whole(words(dice, 50)) for _ in spoken])
         self._bursts = cycle([burst([f"{w} " for w in text.split()]) for text in spoken])
+        self._facts = cycle([fact(words(dice, 15)) for _ in spoken])
+        self._vectors = cycle([vector(dice) for _ in spoken])
 
-    def answer(self, body: bytes) -> bytes | None:
+    def answer(self, head: bytes, body: bytes) -> bytes | None:
         """The whole response; None where it has to be paced."""
+        if head.startswith(b"POST /v1/embeddings"):
+            return self._embeddings(body)
         if b'"stream":true' not in body:
-            return next(self._whole)
+            return next(self._facts if b'"json_object"' in body else self._whole)
         return None if b'"model":"paced"' in body else next(self._bursts)
+
+    def _embeddings(self, body: bytes) -> bytes:
+        asked = json.loads(body)["input"]
+        rows = [
+            b'{"object":"embedding","index":%d,"embedding":[%b]}' % (number, next(self._vectors))
+            for number in range(1 if isinstance(asked, str) else len(asked))
+        ]
+        usage = b'{"prompt_tokens":20,"total_tokens":20}'
+        told = b'{"object":"list","model":"bench","data":[%b],"usage":%b}'
+        return _json(told % (b",".join(rows), usage))
 
 
 class Connection(asyncio.Protocol):
@@ -103,17 +133,17 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._received += data
-        body = self._body()
-        if body is None:
+        request = self._request()
+        if request is None:
             return
-        answer = self._script.answer(body)
+        answer = self._script.answer(*request)
         if answer is None:
             Pace(self.transport).begin()
         else:
             self.transport.write(answer)
 
-    def _body(self) -> bytes | None:
-        """The request's body, once all of it is there."""
+    def _request(self) -> tuple[bytes, bytes] | None:
+        """The request's head and body, once all of it is there."""
         head_ends = self._received.find(b"\r\n\r\n")
         if head_ends < 0:
             return None
@@ -121,8 +151,9 @@ class Connection(asyncio.Protocol):
         ends = head_ends + 4 + (int(length[1]) if length else 0)
         if len(self._received) < ends:
             return None
-        body, self._received = self._received[head_ends + 4 : ends], self._received[ends:]
-        return body
+        request = self._received[:head_ends], self._received[head_ends + 4 : ends]
+        self._received = self._received[ends:]
+        return request
 
 
 class Pace:
