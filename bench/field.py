@@ -20,7 +20,7 @@ from cases import Case
 from cpu import note
 from field_report import BURST, LATENCY, LONG, PROCESSES, WHOLE, markdown, paced_table, put
 from latency import Way, paired
-from load import closed_loop, fill_all, shares, user
+from load import ask_all, closed_loop, fill_all, shares, user
 from mem0_recall import mem0_recall
 from processes import HERE, Program
 from report import Row, Table, machine, percentile, write
@@ -28,6 +28,7 @@ from streams import paced
 from text import chat, conversation
 from variants import DIRECT, VARIANTS, Contender, litellm_version, pinned, running, surroundings
 
+LAP = 64  # requests
 HEAVIER = 4  # times that a heavy variant is asked less
 MOST_HEAVY = 200  # paced streams of a heavy variant: LiteLLM is past what it can do at 26
 
@@ -73,7 +74,12 @@ class Field:
                 await fill_all(contender.program, turns, self._effort.users)
 
     async def closed(self, row: Row, contender: Contender, case: Case, requests: int) -> None:
-        asked = shares(case, self._dice, self._fewer(contender, requests), self._effort.users)
+        """After a lap that does not count: it was idle while the others were asked."""
+        lap, asked = (
+            shares(case, self._dice, self._fewer(contender, count), self._effort.users)
+            for count in (LAP, requests)
+        )
+        await ask_all(contender.program, lap)
         spent = await closed_loop(contender.program, self._provider, asked)
         note(row, spent, contender.variant.trouble(case))
 
