@@ -207,8 +207,8 @@ async def test_recalls_during_writes_see_every_turn_that_was_put_before_them(
 
     async def talk(instance: Instance, name: str) -> None:
         for n in range(40):
-            await instance.say(turn(f"{name} fact{n}", ""))
-            if f"{name} fact{n}" not in await instance.recalled(f"fact{n}", limit=100):
+            await instance.say(turn(f"{name} tells fact{n}", ""))
+            if f"{name} tells fact{n}" not in await instance.recalled(f"fact{n}", limit=100):
                 missed.append(n)
 
     async def deliver() -> None:
@@ -221,7 +221,7 @@ async def test_recalls_during_writes_see_every_turn_that_was_put_before_them(
     worker.cancel()
     assert missed == []
     await there.deliver()
-    together = [record.id for record in (await there.recall("a b c", limit=1_000)).records]
+    together = [record.id for record in (await there.recall("tells", limit=1_000)).records]
     assert len(together) == len(set(together)) == 120
 
 
