@@ -181,4 +181,4 @@ async def calls_of(app: ASGIApp, case: str) -> float:
 async def test_a_request_makes_no_more_calls_than_it_did(case: str, tmp_path: Path) -> None:
     async with service(tmp_path) as app:
         calls = await calls_of(app, case)
-    assert calls <= BOUNDS[case]
+    assert BOUNDS[case] / 2 < calls <= BOUNDS[case]

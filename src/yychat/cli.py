@@ -37,6 +37,11 @@ def _plainly(command: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
+def _hush() -> None:
+    """For commands that say themselves what is wrong, once and at their end."""
+    logging.getLogger("yychat").setLevel(logging.ERROR)
+
+
 @click.group()
 @click.version_option(__version__, prog_name="yychat")
 def main() -> None:
@@ -234,7 +239,7 @@ def engines() -> None:
 
     How an engine is cannot be seen from here: POST /v1/engines/switch looks before it switches.
     """
-    logging.getLogger("yychat").setLevel(logging.ERROR)  # what fails is one line, the command's
+    _hush()
 
 
 WHY = click.option("--reason", required=True, help="Why, for those who read the history.")
@@ -309,7 +314,7 @@ def engines_history(limit: int) -> None:
 @main.group()
 def tools() -> None:
     """The tools of this configuration, MCP servers' too; the service need not run."""
-    logging.getLogger("yychat").setLevel(logging.ERROR)  # what is wrong is said once, at the end
+    _hush()
 
 
 @tools.command("list")
@@ -455,7 +460,7 @@ def check() -> None:
     """Test the configuration and every dependency; say how to mend what is wrong."""
     from .checks import run_checks
 
-    logging.getLogger("yychat").setLevel(logging.ERROR)  # what is wrong is a finding
+    _hush()
     settings = Settings.from_environment(os.environ)
     findings = asyncio.run(run_checks(settings))
     for finding in findings:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import msgspec
 
-from ..errors import ConfigurationError
+from ..config_file import read_json
 
 MILLION = 1_000_000
 
@@ -28,9 +28,4 @@ class Price(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def read_prices(path: Path) -> dict[str, Price]:
     """By model. Raises ``ConfigurationError``."""
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=dict[str, Price])
-    except OSError as error:
-        raise ConfigurationError(f"YYCHAT_PRICES_FILE: {path} cannot be read") from error
-    except msgspec.DecodeError as error:
-        raise ConfigurationError(f"YYCHAT_PRICES_FILE: {error}") from None
+    return read_json(path, dict[str, Price], f"YYCHAT_PRICES_FILE: {path}")

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from ..config_file import read_json
 from ..errors import ConfigurationError
 
 Name = Annotated[str, msgspec.Meta(pattern=r"\A[A-Za-z0-9_.-]{1,64}\Z")]
@@ -58,14 +59,7 @@ class Endpoint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def read_endpoints(path: Path) -> list[Endpoint]:
     """The upstreams of a file, in order of preference. Raises ``ConfigurationError``."""
-    try:
-        endpoints = msgspec.json.decode(path.read_bytes(), type=list[Endpoint])
-    except OSError as error:
-        raise ConfigurationError(f"the upstreams file {path} cannot be read") from error
-    except msgspec.ValidationError as error:
-        raise ConfigurationError(f"the upstreams file {path}: {error}") from None
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        raise ConfigurationError(f"the upstreams file {path} is not JSON") from None
+    endpoints = read_json(path, list[Endpoint], f"the upstreams file {path}")
     names = [endpoint.name for endpoint in endpoints]
     if not endpoints or len(set(names)) < len(names):
         raise ConfigurationError(f"the upstreams file {path}: at least one, each with its own name")

@@ -9,9 +9,11 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from ...config_file import read_json
 from ...errors import ConfigurationError
 
 MOST = 32  # servers
+LARGEST = 4 * 1024 * 1024  # bytes of one message; 1 MiB from servers of before 2025
 NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 RESERVED = frozenset({"builtin", "none", "other"})  # what telemetry calls those that are no servers
 EXTRA = 'YYCHAT_MCP_CONFIG needs the extra mcp: pip install "yychat[mcp]"'
@@ -89,14 +91,7 @@ def read_servers(path: Path, environ: Mapping[str, str], timeout: float) -> list
     *timeout* is theirs who have none. Raises ``ConfigurationError`` that names server and field,
     never a value; also where the SDK is not installed.
     """
-    try:
-        given = msgspec.json.decode(path.read_bytes(), type=_File).servers
-    except OSError as error:
-        raise ConfigurationError(f"the MCP configuration {path} cannot be read") from error
-    except msgspec.ValidationError as error:
-        raise ConfigurationError(f"the MCP configuration {path}: {error}") from None
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        raise ConfigurationError(f"the MCP configuration {path} is not JSON") from None
+    given = read_json(path, _File, f"the MCP configuration {path}").servers
     if len(given) > MOST:
         raise ConfigurationError(f"the MCP configuration {path}: at most {MOST} servers")
     read = [_Reader(path, name, environ).server(raw, timeout) for name, raw in given.items()]

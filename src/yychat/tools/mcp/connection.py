@@ -10,8 +10,7 @@ import logging
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import anyio
 from mcp.client.session import ClientSession
@@ -31,6 +30,7 @@ from .failures import ServerAway, ServerLost, ServerRefused
 from .http import LOST, NOT_SENT, Guard, address, guarded
 from .reasons import why
 from .stdio import program
+from .streams import Reading
 
 GARBAGE = 20  # messages in a row that mean nothing; who says more of them does not speak MCP
 PAGES = 50  # of a list of tools
@@ -44,7 +44,7 @@ for chatty in ("mcp", "client"):
     logging.getLogger(chatty).setLevel(logging.CRITICAL + 1)
 
 
-class Heard:
+class Heard(Reading):
     """What the transport hears, passed on to the SDK; *end* is told when there is no more."""
 
     def __init__(self, inner: Any, end: Callable[[], None]) -> None:
@@ -63,24 +63,8 @@ class Heard:
             raise StopAsyncIteration
         return item
 
-    __anext__ = receive
-
-    def __aiter__(self) -> Self:
-        return self
-
     async def aclose(self) -> None:
         await self._inner.aclose()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self.aclose()
 
 
 class Connection:

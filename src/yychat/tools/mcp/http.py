@@ -15,10 +15,9 @@ import httpx2
 from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamable_http_client
 
-from .config import Address
+from .config import LARGEST, Address
 from .pace import Pace
 
-LARGEST = 4 * 1024 * 1024  # bytes of one message; 1 MiB from servers of before 2025
 CONNECT = 5.0  # seconds
 FAREWELL = 1.0  # seconds to say that a session is over
 CONNECTIONS = httpx2.Limits(max_connections=300, max_keepalive_connections=20)

@@ -10,23 +10,21 @@ import signal
 from asyncio.subprocess import DEVNULL, PIPE, Process, SubprocessStreamProtocol
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from types import TracebackType
-from typing import Self
 
 import anyio
 from mcp.shared.message import SessionMessage
 from mcp.types import jsonrpc_message_adapter
 
-from .config import Program
+from .config import LARGEST, Program
 from .pace import Pace
+from .streams import Closing, Reading
 
-LARGEST = 4 * 1024 * 1024  # bytes of one message
 GRACE = 0.5  # seconds to end by itself once its input has ended
 TERM = 1.0  # seconds after SIGTERM; then it is killed
 REAP = 0.5  # seconds for the system to say so
 
 
-class Incoming:
+class Incoming(Reading):
     """What the program says, message by message; a line that is none is given as an exception."""
 
     def __init__(self, stdout: asyncio.StreamReader) -> None:
@@ -45,27 +43,11 @@ class Incoming:
             if not line.isspace():
                 return _understood(line)
 
-    __anext__ = receive
-
-    def __aiter__(self) -> Self:
-        return self
-
     async def aclose(self) -> None:
         """The pipe is closed with the program."""
 
-    async def __aenter__(self) -> Self:
-        return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self.aclose()
-
-
-class Outgoing:
+class Outgoing(Closing):
     """What is said to the program, a line for each message."""
 
     def __init__(self, stdin: asyncio.StreamWriter) -> None:
@@ -81,17 +63,6 @@ class Outgoing:
 
     async def aclose(self) -> None:
         self._stdin.close()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self.aclose()
 
 
 @asynccontextmanager
