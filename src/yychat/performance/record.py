@@ -7,7 +7,7 @@ be erased by tenant only.
 import msgspec
 
 from ..telemetry import semconv
-from ..telemetry.observation import STAGES
+from ..telemetry.observation import ATTRIBUTES
 from ..telemetry.tracer import Attributes, Ended
 
 
@@ -40,7 +40,8 @@ def record_of(span: Ended, instance: str) -> Record | None:
     context, found = span.context, span.attributes
     if context is None or not found or semconv.OUTCOME not in found:
         return None
-    found = dict(found)  # OpenTelemetry's own takes a lock for each look
+    if not isinstance(found, dict):
+        found = dict(found)  # OpenTelemetry's own takes a lock for each look
     took = max(0.0, ((span.end_time or 0) - (span.start_time or 0)) / 1e9)
     return Record(
         id=f"{context.span_id:016x}",
@@ -65,8 +66,8 @@ def record_of(span: Ended, instance: str) -> Record | None:
 
 def _stages(found: Attributes, took: float) -> dict[str, float]:
     spent: dict[str, float] = {}
-    for stage in STAGES:
-        seconds = found.get(semconv.STAGE + stage)
+    for stage, attribute in ATTRIBUTES.items():
+        seconds = found.get(attribute)
         if seconds is not None:
             spent[stage] = seconds
     spent["other"] = spent.get("other", 0.0) + max(0.0, took - sum(spent.values()))

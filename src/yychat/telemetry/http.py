@@ -7,18 +7,20 @@ addresses and user agents are left out: they hold callers' ids.
 
 import os
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 from opentelemetry import propagate, trace
 from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware, asgi_getter
-from opentelemetry.trace import SpanContext, SpanKind
+from opentelemetry.trace import Span, SpanContext, SpanKind
 from opentelemetry.util.http import sanitize_method
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from . import semconv
 from .observation import Observation, observe
 from .setup import Tracing
-from .spans import current, traceparent
+from .spans import traceparent
+from .tracer import as_current
 
 CHAT_ROUTE = "/v1/chat/completions"
 UNMATCHED = "unmatched"
@@ -32,7 +34,7 @@ def watched(app: ASGIApp, tracing: Tracing, finished: Finished = lambda *_: None
     observing = Observing(app, finished)
 
     async def within(scope: Scope, receive: Receive, send: Send) -> None:
-        await observing(scope[_WHOLE], receive, send)
+        await observing(scope[_WHOLE], receive, send, trace.get_current_span())
 
     middleware: ASGIApp = OpenTelemetryMiddleware(
         within,
@@ -51,8 +53,8 @@ def watched(app: ASGIApp, tracing: Tracing, finished: Finished = lambda *_: None
             await middleware(_shown(scope), receive, send)
             return
         try:
-            with current(light):
-                await observing(scope, receive, send)
+            with as_current(light):
+                await observing(scope, receive, send, light)
         finally:
             light.end()
 
@@ -84,6 +86,7 @@ def _details(scope: Scope) -> tuple[str, dict[str, Any]]:
     return scope["method"], {}
 
 
+_method = lru_cache(64)(sanitize_method)  # it asks the environment every time
 _CONTEXT = (b"traceparent", b"tracestate")  # nobody here wants baggage
 _WHOLE = "yychat.scope"
 
@@ -95,8 +98,7 @@ class Observing:
     def __init__(self, app: ASGIApp, finished: Finished) -> None:
         self._app, self._finished = app, finished
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        span = trace.get_current_span()
+    async def __call__(self, scope: Scope, receive: Receive, send: Send, span: Span) -> None:
         is_chat = scope["path"] == CHAT_ROUTE and scope["method"] == "POST"
         observation = Observation(span, is_chat=is_chat)
         observe(observation)
@@ -127,9 +129,11 @@ class Observing:
         # What is refused early was never routed; of chat requests the route is known all the same.
         unrouted = CHAT_ROUTE if scope["path"] == CHAT_ROUTE else UNMATCHED
         route = getattr(scope.get("route"), "path", unrouted)
-        method, span = sanitize_method(scope["method"]), observation.span
-        found = {semconv.HTTP_ROUTE: route, semconv.HTTP_METHOD: method}
-        span.set_attributes(found | {semconv.HTTP_STATUS: status} if status else found)
+        method, span = _method(scope["method"]), observation.span
+        found: dict[str, Any] = {semconv.HTTP_ROUTE: route, semconv.HTTP_METHOD: method}
+        if status:
+            found[semconv.HTTP_STATUS] = status
+        span.set_attributes(found)
         span.update_name(f"{method} {route}")
         observation.finish(complete=complete)
         self._finished(observation, scope, status)

@@ -21,7 +21,9 @@ MOST = 3_000  # series of a process, prometheus_client's own included
 OWN = 40  # of those, what prometheus_client says of process and interpreter
 EACH = 900  # of those, what a single metric may have
 DROPPED = "yychat_series_dropped_total"
+REMEMBERED = 1_000  # values that callers made up, and what they count as
 Values = tuple[str, ...]
+Key = tuple[str, Values]
 T = TypeVar("T")
 
 
@@ -42,8 +44,9 @@ class Metrics(Collector):
         self._allowed |= {label: frozenset() for label in CONFIGURED}
         self._lock = threading.Lock()  # of every series' value
         self._making = threading.Lock()
-        self._numbers: dict[tuple[str, Values], Number] = {}
-        self._distributions: dict[tuple[str, Values], Distribution] = {}
+        self._numbers: dict[Key, Number] = {}
+        self._distributions: dict[Key, Distribution] = {}
+        self._meant: dict[Key, Key] = {}  # of values that are none of their labels'
         self._sizes: dict[str, int] = {}
         # Every metric keeps a place for ``other``, where goes what finds no place of its own, and
         # one for the number of those.
@@ -58,23 +61,27 @@ class Metrics(Collector):
 
     def allow(self, allowed: Mapping[str, Iterable[str]]) -> None:
         """Let these be the values of these labels, from now on."""
-        for label, values in allowed.items():
-            most = AT_MOST.get(label, 64)
-            self._allowed[label] = frozenset(list(dict.fromkeys(values))[:most])
+        with self._making:
+            for label, values in allowed.items():
+                most = AT_MOST.get(label, 64)
+                self._allowed[label] = frozenset(list(dict.fromkeys(values))[:most])
+            self._meant.clear()
 
     def knows(self, label: str, value: str) -> bool:
         """Whether *value* is one of those that *label* may have."""
         return value in self._allowed.get(label, ())
 
     def count(self, name: str, *values: str, by: float = 1.0) -> None:
-        number = self._numbers.get((name, values)) or self._number(name, values)
+        key = name, values
+        number = self._numbers.get(key) or self._number(key)
         with self._lock:
             number.value += by
 
     add = count  # of a gauge, which may fall as well
 
     def set(self, name: str, *values: str, to: float) -> None:
-        number = self._numbers.get((name, values)) or self._number(name, values)
+        key = name, values
+        number = self._numbers.get(key) or self._number(key)
         number.value = to
 
     def forget(self, name: str, *values: str) -> None:
@@ -86,7 +93,7 @@ class Metrics(Collector):
 
     def observe(self, name: str, *values: str, amount: float, exemplar: Exemplar = None) -> None:
         key = name, values
-        distribution = self._distributions.get(key) or self._distribution(name, values)
+        distribution = self._distributions.get(key) or self._distribution(key)
         with self._lock:
             distribution.observe(amount, exemplar)
 
@@ -94,7 +101,7 @@ class Metrics(Collector):
         """Let the series of these label values exist before anything has happened."""
         made = self._distribution if self._metrics[name].kind == "histogram" else self._number
         for values in product(*sets):
-            made(name, values)
+            made((name, values))
 
     @property
     def series(self) -> int:
@@ -113,28 +120,32 @@ class Metrics(Collector):
             distribution.show(families[name], values)
         yield from families.values()
 
-    def _number(self, name: str, values: Values) -> Number:
-        return self._made(self._numbers, Number, name, values)
+    def _number(self, key: Key) -> Number:
+        return self._made(self._numbers, Number, key)
 
-    def _distribution(self, name: str, values: Values) -> Distribution:
-        bounds = (*self._metrics[name].buckets, float("inf"))
-        return self._made(self._distributions, lambda: Distribution(bounds), name, values)
+    def _distribution(self, key: Key) -> Distribution:
+        def new() -> Distribution:
+            return Distribution((*self._metrics[key[0]].buckets, float("inf")))
 
-    def _made(
-        self, known: dict[tuple[str, Values], T], new: Callable[[], T], name: str, values: Values
-    ) -> T:
-        """The series of these values, or of those they count as."""
-        metric = self._metrics[name]
-        closed = tuple(map(self._closed, metric.labels, values))
-        dropped = False
+        return self._made(self._distributions, new, key)
+
+    def _made(self, known: dict[Key, T], new: Callable[[], T], key: Key) -> T:
+        """The series of *key*, or the one that it counts as."""
+        if (found := known.get(self._meant.get(key, key))) is not None:
+            return found
+        name, values = key
+        metric, dropped = self._metrics[name], False
         with self._making:
-            if (name, closed) not in known:
-                if not self._fits(metric, closed):
-                    dropped, closed = True, (OTHER,) * len(metric.labels)
-                known.setdefault((name, closed), new())
+            meant = name, tuple(map(self._closed, metric.labels, values))
+            if meant not in known:
+                if not self._fits(metric, meant[1]):
+                    dropped, meant = True, (name, (OTHER,) * len(metric.labels))
+                known.setdefault(meant, new())
+            if meant != key and not dropped and len(self._meant) < REMEMBERED:
+                self._meant[key] = meant
         if dropped:
             self.count(DROPPED, name)
-        return known[name, closed]
+        return known[meant]
 
     def _fits(self, metric: Metric, closed: Values) -> bool:
         """Whether there is room for another one of *metric*, which it has then."""

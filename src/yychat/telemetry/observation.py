@@ -29,6 +29,8 @@ Stage = Literal[
     "other",
 ]
 STAGES: tuple[Stage, ...] = Stage.__args__  # type: ignore[attr-defined]
+ATTRIBUTES: dict[Stage, str] = {stage: semconv.STAGE + stage for stage in STAGES}
+"""Of the request's span, each with the stage's seconds; what is ``other`` follows from the rest."""
 
 
 class Timeline:
@@ -171,7 +173,7 @@ class Observation:
             found[semconv.FALLBACK_FROM] = self._failed_engine
         for stage, seconds in self.timeline.spent.items():
             if stage != "other":
-                found[semconv.STAGE + stage] = seconds
+                found[ATTRIBUTES[stage]] = seconds
         if (usage := self.usage) is not None:
             found[semconv.INPUT_TOKENS] = usage.prompt_tokens
             found[semconv.OUTPUT_TOKENS] = usage.completion_tokens

@@ -8,15 +8,15 @@ from collections.abc import Callable, Mapping
 
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import SpanProcessor
-from opentelemetry.trace import SpanKind
+from opentelemetry.trace import SpanContext, SpanKind, TraceFlags
 
 from . import semconv
 from .catalogue import ENGINES, MEMORIES
 from .metrics import Metrics
-from .observation import STAGES
+from .observation import ATTRIBUTES
 from .prices import Price
 from .series import Exemplar
-from .tracer import Attributes, Begun, Ended, LightSpan
+from .tracer import Attributes, Begun, Ended
 
 Told = Callable[[Ended], None]  # who else wants to see a request's span
 
@@ -61,9 +61,11 @@ class SpanMetrics(SpanProcessor):
 
     def _count(self, span: Ended) -> None:
         found: Attributes = span.attributes or {}
+        if not isinstance(found, dict):
+            found = dict(found)  # OpenTelemetry's own takes a lock for each look
         # Not below 0, if somebody has set the clock meanwhile: a sum that falls is a restart.
         took = max(0, (span.end_time or 0) - (span.start_time or 0)) / 1e9
-        exemplar = None if isinstance(span, LightSpan) else _exemplar(span)
+        exemplar = _exemplar(span.context)
         if span.kind is SpanKind.SERVER:
             self._server(found, took, exemplar)
             if self._ended is not None:
@@ -114,8 +116,8 @@ class SpanMetrics(SpanProcessor):
         self, found: Attributes, took: float, engine: str, stream: str, exemplar: Exemplar
     ) -> None:
         observe, rest, others = self._metrics.observe, took, 0.0
-        for stage in STAGES:
-            spent = found.get(semconv.STAGE + stage)
+        for stage, attribute in ATTRIBUTES.items():
+            spent = found.get(attribute)
             if spent is not None:
                 rest -= spent
                 others += spent if stage in _UPSTREAM_STAGES else 0.0
@@ -250,9 +252,8 @@ def _well(result: str) -> str:
     return "ok" if result in ("ok", "memory_degraded") else "error"
 
 
-def _exemplar(span: Ended) -> Exemplar:
+def _exemplar(context: SpanContext | None) -> Exemplar:
     """Of sampled spans only: a link to a trace that was never exported leads nowhere."""
-    context = span.context
-    if context is None or not context.trace_flags.sampled:
+    if context is None or not context.trace_flags & TraceFlags.SAMPLED:
         return None
     return {"trace_id": f"{context.trace_id:032x}", "span_id": f"{context.span_id:016x}"}

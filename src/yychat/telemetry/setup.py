@@ -1,10 +1,12 @@
-"""OpenTelemetry's part of this process: it makes the spans that are sent on."""
+"""OpenTelemetry's part of this process: it makes the spans of sampled requests, and sends all."""
 
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON, ParentBased
 
-from .tracer import Counting, Tracer
+from .exporting import Exporting
+from .processor import SpanMetrics
+from .tracer import Tracer
 
 
 class Tracing:
@@ -13,19 +15,24 @@ class Tracing:
 
     def __init__(
         self,
-        *processors: SpanProcessor,
-        counting: Counting,
+        counting: SpanMetrics,
+        exporting: Exporting | None = None,
+        *,
         ratio: float,
         resource: dict[str, str] | None = None,
     ) -> None:
+        told = Resource.create({"service.name": "yychat", **(resource or {})})
         self._provider = TracerProvider(
             sampler=ParentBased(ALWAYS_ON),  # what is not sampled never comes here: see Tracer
-            resource=Resource.create({"service.name": "yychat", **(resource or {})}),
+            resource=told,
             shutdown_on_exit=False,
         )
-        for processor in processors:  # in this order
-            self._provider.add_span_processor(processor)
-        self.tracer = Tracer(self._provider.get_tracer("yychat"), counting, ratio)
+        self._provider.add_span_processor(counting)
+        send = None
+        if exporting is not None:
+            self._provider.add_span_processor(exporting)
+            send = exporting.on_end
+        self.tracer = Tracer(counting, ratio=ratio, send=send, resource=told)
 
     @property
     def provider(self) -> TracerProvider:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import AbstractContextManager, aclosing, nullcontext
+from contextlib import aclosing
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -14,21 +14,19 @@ from opentelemetry.trace import (
     Status,
     StatusCode,
     TraceFlags,
-    use_span,
 )
 
 from ..errors import YYChatError
 from . import semconv
 from .outcomes import error_type_of
-from .tracer import LightSpan, Tracer, under_head
+from .tracer import LightSpan, Tracer, as_current
 
 T = TypeVar("T")
-_NOTHING = nullcontext()
 _TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})\Z")
 Attributes = Mapping[str, Any]
 
 
-class span_of(AbstractContextManager[Span]):
+class span_of:
     """A span for the block; our errors end it as failed, with their type and no text of theirs."""
 
     __slots__ = ("_current", "_span")
@@ -46,7 +44,8 @@ class span_of(AbstractContextManager[Span]):
         self._current = current(self._span)
 
     def __enter__(self) -> Span:
-        self._current.__enter__()
+        if self._current is not None:
+            self._current.__enter__()
         return self._span
 
     def __exit__(
@@ -55,18 +54,16 @@ class span_of(AbstractContextManager[Span]):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._current.__exit__(kind, error, trace)
+        if self._current is not None:
+            self._current.__exit__(kind, error, trace)
         if isinstance(error, YYChatError):
             failed(self._span, error)
         self._span.end()
 
 
-def current(span: Span) -> AbstractContextManager[object]:
-    """*span* is the current one within the block. A light one need not be, below its head: what
-    is below it is light as well, by the head that both have."""
-    if isinstance(span, LightSpan):
-        return under_head(span) if span.head else _NOTHING
-    return use_span(span, record_exception=False, set_status_on_exception=False)
+def current(span: LightSpan) -> as_current | None:
+    """For a block in which *span* is the current one; None for those that need not be."""
+    return None if type(span) is LightSpan else as_current(span)
 
 
 def failed(span: Span, error: YYChatError) -> None:
@@ -90,16 +87,16 @@ def link_to(parent: str) -> Link | None:
     return Link(SpanContext(trace_id, span_id, is_remote=True, trace_flags=TraceFlags(flags)))
 
 
-def under(span: Span, items: AsyncGenerator[T, None]) -> AsyncGenerator[T, None]:
+def under(span: LightSpan, items: AsyncGenerator[T, None]) -> AsyncGenerator[T, None]:
     """*items*, with *span* current only while they are being made: who consumes them may go on
     in another task, and the context of one does not fit the other."""
-    return items if current(span) is _NOTHING else _under(span, items)
+    return items if current(span) is None else _under(span, items)
 
 
-async def _under(span: Span, items: AsyncGenerator[T, None]) -> AsyncGenerator[T, None]:
+async def _under(span: LightSpan, items: AsyncGenerator[T, None]) -> AsyncGenerator[T, None]:
     async with aclosing(items):
         while True:
-            with current(span):
+            with as_current(span):
                 try:
                     item = await anext(items)
                 except StopAsyncIteration:

@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 
-from opentelemetry.sdk.trace import SpanProcessor
 from opentelemetry.sdk.trace.export import SpanExporter
 from starlette.types import ASGIApp
 
@@ -61,15 +60,8 @@ class Telemetry:
         self._models: list[str] = []
         counting = SpanMetrics(self.metrics, ended=self._tell, prices=prices)
         self._models += prices or ()
-        processors: list[SpanProcessor] = [counting]
-        if exporter is not None:
-            processors.append(Exporting(exporter, partial(self.dropped, "spans")))
-        self._tracing = Tracing(
-            *processors,
-            counting=counting,
-            ratio=ratio,
-            resource=dict(resource or {}),
-        )
+        exporting = Exporting(exporter, partial(self.dropped, "spans")) if exporter else None
+        self._tracing = Tracing(counting, exporting, ratio=ratio, resource=dict(resource or {}))
 
     def listen(self, ended: Told) -> None:
         """Let *ended* see every request's span when it has ended. It must not fail or wait."""

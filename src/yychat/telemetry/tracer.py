@@ -1,20 +1,36 @@
-"""Making spans: OpenTelemetry's where they are sent on, and light ones where they never are.
+"""Making spans, below the server's of a sampled trace and for all of any other.
 
-Whether a trace is sampled is decided once, at its head. Where it is not, its spans serve the
-metrics alone: what OpenTelemetry would keep for an export is half of what watching costs.
+Whether a trace is sampled is decided once, at its head. OpenTelemetry's own spans cost several
+times what these do, as they guard against threads and values that there are none of here; they
+look the same to whoever reads them, and to a collector.
 """
 
 import random
-from collections.abc import Mapping, Sequence
-from contextvars import ContextVar
+from collections.abc import Callable, Mapping, Sequence
+from contextvars import ContextVar, Token
 from time import perf_counter_ns, time_ns
 from typing import Any, Protocol
 
+from opentelemetry import context as contexts
 from opentelemetry import trace
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
-from opentelemetry.trace import Link, NonRecordingSpan, Span, SpanContext, SpanKind
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+from opentelemetry.trace import (
+    Link,
+    NonRecordingSpan,
+    SpanContext,
+    SpanKind,
+    Status,
+    StatusCode,
+    TraceFlags,
+)
 
 Attributes = Mapping[str, Any]
+
+SCOPE = InstrumentationScope("yychat")
+SAMPLED = TraceFlags(TraceFlags.SAMPLED)
 
 _ids = RandomIdGenerator()
 _head: ContextVar[SpanContext | None] = ContextVar("head", default=None)  # of the light spans here
@@ -49,26 +65,25 @@ class Counting(Protocol):
     def on_end(self, span: Ended) -> None: ...
 
 
+Send = Callable[[ReadableSpan], None]  # a sampled span, to whoever exports it
+
+
 class LightSpan(NonRecordingSpan):
     """A span that only counts, with OpenTelemetry's interface. Below a head it bears the head's
     context, as nobody will ever see its own."""
 
+    __slots__ = ("_begun", "_counting", "attributes", "context", "end_time", "kind", "start_time")
+
     def __init__(
-        self,
-        context: SpanContext,
-        counting: Counting,
-        kind: SpanKind,
-        attributes: Attributes,
-        *,
-        head: bool = False,
+        self, context: SpanContext, counting: Counting, kind: SpanKind, attributes: Attributes
     ) -> None:
-        super().__init__(context)
-        self.kind, self.context, self.head = kind, context, head
+        self.context, self.kind, self._counting = context, kind, counting
         self.attributes = dict(attributes)
         self.start_time, self.end_time = time_ns(), 0
         self._begun = perf_counter_ns()
-        self._counting = counting
-        counting.on_start(self)
+
+    def get_span_context(self) -> SpanContext:
+        return self.context
 
     def is_recording(self) -> bool:
         return True
@@ -85,29 +100,96 @@ class LightSpan(NonRecordingSpan):
             self._counting.on_end(self)
 
 
-class under_head:
-    """The light *head* is the current span within the block; so are those below it light."""
+class LightHead(LightSpan):
+    """The first of a trace that is not sampled."""
 
-    __slots__ = ("_span", "_token", "_use")
+    __slots__ = ()
 
-    def __init__(self, head: LightSpan) -> None:
-        self._span, self._use = head, trace.use_span(head, record_exception=False)
+
+class as_current:
+    """*span* is the current one within the block. Below a light head spans are light as well, and
+    need not be current: they would say no more than their head."""
+
+    __slots__ = ("_current", "_head", "_span")
+
+    def __init__(self, span: LightSpan) -> None:
+        self._span = span
+        self._head: Token[SpanContext | None] | None = None
 
     def __enter__(self) -> None:
-        self._token = _head.set(self._span.context)
-        self._use.__enter__()
+        span = self._span
+        if isinstance(span, LightHead):
+            self._head = _head.set(span.context)
+        self._current = contexts.attach(trace.set_span_in_context(span))
 
-    def __exit__(self, *raised: Any) -> None:
-        self._use.__exit__(*raised)
-        _head.reset(self._token)
+    def __exit__(self, *_: object) -> None:
+        contexts.detach(self._current)
+        if self._head is not None:
+            _head.reset(self._head)
+
+
+class SampledSpan(LightSpan):
+    """A span that is sent on as well, once it has ended."""
+
+    __slots__ = ("_links", "_name", "_parent", "_send", "_status")
+
+    def __init__(
+        self,
+        context: SpanContext,
+        counting: Counting,
+        kind: SpanKind,
+        attributes: Attributes,
+        *,
+        name: str,
+        parent: SpanContext | None,
+        links: Sequence[Link],
+        send: "Callable[[SampledSpan], None]",
+    ) -> None:
+        super().__init__(context, counting, kind, attributes)
+        self._name, self._parent, self._links, self._send = name, parent, links, send
+        self._status = Status(StatusCode.UNSET)
+
+    def set_status(self, status: Status | StatusCode, description: str | None = None) -> None:
+        self._status = status if isinstance(status, Status) else Status(status, description)
+
+    def update_name(self, name: str) -> None:
+        self._name = name
+
+    def end(self, end_time: int | None = None) -> None:
+        if not self.end_time:
+            super().end()
+            self._send(self)
+
+    def readable(self, resource: Resource) -> ReadableSpan:
+        """As OpenTelemetry's exporters want it."""
+        return ReadableSpan(
+            self._name,
+            context=self.context,
+            parent=self._parent,
+            resource=resource,
+            attributes=self.attributes,
+            links=self._links,
+            kind=self.kind,
+            status=self._status,
+            start_time=self.start_time,
+            end_time=self.end_time,
+            instrumentation_scope=SCOPE,
+        )
 
 
 class Tracer:
     """Starts spans under the current one; without one they are heads, and *ratio* of those are
-    sampled."""
+    sampled. Sampled ones go to *send*, as something that *resource* has done."""
 
-    def __init__(self, tracer: trace.Tracer, counting: Counting, ratio: float) -> None:
-        self._tracer, self._counting, self._ratio = tracer, counting, ratio
+    def __init__(
+        self,
+        counting: Counting,
+        *,
+        ratio: float,
+        send: Send | None = None,
+        resource: Resource,
+    ) -> None:
+        self._counting, self._ratio, self._to, self._resource = counting, ratio, send, resource
 
     def start_span(
         self,
@@ -116,18 +198,28 @@ class Tracer:
         attributes: Attributes,
         kind: SpanKind = SpanKind.INTERNAL,
         links: Sequence[Link] = (),
-    ) -> Span:
+    ) -> LightSpan:
         if (above := _head.get()) is not None:
             return LightSpan(above, self._counting, kind, attributes)
-        if not trace.get_current_span().get_span_context().is_valid:
+        parent = trace.get_current_span().get_span_context()
+        if not parent.is_valid:
             light = self.head(kind, attributes)
             if light is not None:
                 return light
-        return self._tracer.start_span(name, kind=kind, attributes=dict(attributes), links=links)
+        return SampledSpan(
+            _context(parent),
+            self._counting,
+            kind,
+            attributes,
+            name=name,
+            parent=parent if parent.is_valid else None,
+            links=links,
+            send=self._send,
+        )
 
     def head(
         self, kind: SpanKind, attributes: Attributes, parent: SpanContext | None = None
-    ) -> LightSpan | None:
+    ) -> LightHead | None:
         """The head of a trace in this process; None where it is sampled: then it is for
         OpenTelemetry to make. A caller's *parent* has decided already."""
         if parent is None or not parent.is_valid:
@@ -139,4 +231,26 @@ class Tracer:
         else:
             trace_id = parent.trace_id
         context = SpanContext(trace_id, _ids.generate_span_id(), is_remote=False)
-        return LightSpan(context, self._counting, kind, attributes, head=True)
+        light = LightHead(context, self._counting, kind, attributes)
+        if kind is SpanKind.SERVER:
+            self._counting.on_start(light)
+        return light
+
+    def _send(self, span: SampledSpan) -> None:
+        if self._to is not None:
+            self._to(span.readable(self._resource))
+
+
+def _context(parent: SpanContext) -> SpanContext:
+    """Of a new sampled span: below *parent*, or the first of a trace."""
+    if not parent.is_valid:
+        return SpanContext(
+            _ids.generate_trace_id(), _ids.generate_span_id(), is_remote=False, trace_flags=SAMPLED
+        )
+    return SpanContext(
+        parent.trace_id,
+        _ids.generate_span_id(),
+        is_remote=False,
+        trace_flags=SAMPLED,
+        trace_state=parent.trace_state,
+    )
