@@ -1,16 +1,15 @@
 """What a scrape gets is read by Prometheus' own parsers."""
 
 import gzip
+import random
+import re
 import shutil
 import subprocess
 import threading
-from collections.abc import Iterable
 
 import pytest
-from prometheus_client import CollectorRegistry
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.exposition import choose_encoder
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
-from prometheus_client.registry import Collector
 
 from remembering import Clock
 from yychat.telemetry.catalogue import CATALOGUE
@@ -41,24 +40,48 @@ def metrics() -> Metrics:
     return metrics
 
 
-class Rendering(Collector):
-    """A registry that counts how often it is read."""
+def _series_alone(page: bytes) -> list[str]:
+    """What process and interpreter say changes from one look to the next."""
+    lines = page.decode().splitlines()
+    return [line for line in lines if not re.match(r"(# \w+ )?(process|python)_", line)]
+
+
+class Series:
+    """Counts how often it is read."""
 
     def __init__(self) -> None:
-        self.registry = CollectorRegistry(auto_describe=False)
-        self.registry.register(self)
         self.times = 0
 
-    def collect(self) -> Iterable[GaugeMetricFamily]:
+    def text(self, form: str) -> bytes:
         self.times += 1
-        yield GaugeMetricFamily("times", "How often this was read.", value=self.times)
+        return f"times {self.times}.0\n".encode()
+
+
+@pytest.mark.parametrize("accept", ["", ACCEPT_2])
+def test_the_text_is_what_prometheus_client_writes_of_the_same_series(accept: str) -> None:
+    metrics, dice = Metrics(), random.Random(7)
+    strange = ["plain", 'a "quoted" one', "back\\slash", "line\nbreak", "中文"]
+    metrics.allow(dict.fromkeys(["tenant", "gen_ai_request_model", "http_route", "tool"], strange))
+    for metric in CATALOGUE * 20:
+        values = [dice.choice(["ok", "error", *strange]) for _ in metric.labels]
+        amount = dice.choice([0.0, 0.004, 3.0, 1e7, 123456.789, 2e-9])
+        if metric.kind == "histogram":
+            exemplar = TRACE if amount else None
+            metrics.observe(metric.name, *values, amount=amount, exemplar=exemplar)
+        else:
+            metrics.set(metric.name, *values, to=amount)
+    for _ in range(2):  # the second time from what the first one has kept
+        encoder, form = choose_encoder(accept)
+        ours, theirs = metrics.text(form), encoder(metrics.registry)
+        assert _series_alone(ours) == _series_alone(theirs)
+        metrics.count("yychat_event_loop_blocked_seconds_total", by=0.5)
 
 
 def test_the_text_format_is_what_promtool_approves_of(metrics: Metrics) -> None:
     assert shutil.which("promtool"), (
         "these tests need promtool (Debian: apt-get install prometheus)"
     )
-    page = Exposition(metrics.registry).page()
+    page = Exposition(metrics).page()
     assert page.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
     done = subprocess.run(
         ["promtool", "check", "metrics"], input=page.body, capture_output=True, timeout=30
@@ -70,7 +93,7 @@ def test_the_text_format_is_what_promtool_approves_of(metrics: Metrics) -> None:
 def test_openmetrics_is_given_to_prometheus_and_has_exemplars(
     metrics: Metrics, accept: str
 ) -> None:
-    page = Exposition(metrics.registry).page(accept)
+    page = Exposition(metrics).page(accept)
     assert page.headers["content-type"].startswith("application/openmetrics-text; version=1.0.0;")
     found = text_string_to_metric_families(page.body.decode())  # type: ignore[no-untyped-call]
     families = {each.name: each for each in found}
@@ -82,12 +105,12 @@ def test_openmetrics_is_given_to_prometheus_and_has_exemplars(
     "accept", ["", "*/*", "text/html", "text/plain", "application/openmetrics-text; version=x"]
 )
 def test_everybody_else_gets_text(metrics: Metrics, accept: str) -> None:
-    page = Exposition(metrics.registry).page(accept)
+    page = Exposition(metrics).page(accept)
     assert page.headers["content-type"].startswith("text/plain; version=0.0.4")
 
 
 def test_gzip_is_for_those_who_take_it(metrics: Metrics) -> None:
-    exposition = Exposition(metrics.registry)
+    exposition = Exposition(metrics)
     plain, zipped = exposition.page(ACCEPT_2), exposition.page(ACCEPT_2, "deflate, gzip;q=0.8")
     assert zipped.headers == {**plain.headers, "content-encoding": "gzip"}
     assert gzip.decompress(zipped.body) == plain.body
@@ -97,31 +120,31 @@ def test_gzip_is_for_those_who_take_it(metrics: Metrics) -> None:
 
 
 def test_several_scrapers_share_one_rendering_for_half_a_second() -> None:
-    rendering, clock = Rendering(), Clock()
-    exposition = Exposition(rendering.registry, clock=clock)
+    series, clock = Series(), Clock()
+    exposition = Exposition(series, clock=clock)
     for encoding in ("", "gzip", "", "gzip"):
         exposition.page("", encoding)
-    assert rendering.times == 1
+    assert series.times == 1
     clock.pass_(0.5)
     assert b"times 2.0" in exposition.page().body
 
 
 def test_scrapers_who_come_at_once_share_it_as_well() -> None:
-    rendering, clock = Rendering(), Clock()
-    exposition = Exposition(rendering.registry, clock=clock)
+    series, clock = Series(), Clock()
+    exposition = Exposition(series, clock=clock)
     threads = [threading.Thread(target=exposition.page) for _ in range(16)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(10)
-    assert rendering.times == 1
+    assert series.times == 1
 
 
 def test_made_up_formats_do_not_fill_the_memory() -> None:
-    rendering, clock = Rendering(), Clock()
-    exposition = Exposition(rendering.registry, clock=clock)
+    series, clock = Series(), Clock()
+    exposition = Exposition(series, clock=clock)
     bodies = {
         exposition.page(f"application/openmetrics-text; version=1.{number}.0").body
         for number in range(50)
     }
-    assert (rendering.times, len(bodies)) == (1, 1)
+    assert (series.times, len(bodies)) == (1, 1)

@@ -123,7 +123,7 @@ def test_a_token_has_to_be_known_for_every_page(given: str) -> None:
 def test_metrics_are_served_as_they_are_asked_for() -> None:
     metrics = Metrics()
     listener = MetricsListener(HOST, 0)
-    listener.start({"/metrics": scraped(Exposition(metrics.registry))})
+    listener.start({"/metrics": scraped(Exposition(metrics))})
     try:
         metrics.count("yychat_event_loop_blocked_seconds_total", by=2.5)
         wanted = {"Accept": "application/openmetrics-text; version=1.0.0"}

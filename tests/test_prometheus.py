@@ -32,7 +32,7 @@ def test_exemplars_arrive_in_prometheus(tmp_path: Path) -> None:
     me = process("host:0", port=listener.port)
     listener.start(
         {
-            "/metrics": scraped(Exposition(metrics.registry)),
+            "/metrics": scraped(Exposition(metrics)),
             "/internal/sd": discovered(lambda: targets([Instance(me, 0.0)])),
         }
     )

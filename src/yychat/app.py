@@ -343,7 +343,7 @@ async def _state(
         "recorder": recorder,
         "dashboard": board,
         "alerts": alerts_of(settings, manager, base, link),
-        "exposition": exposition or Exposition(base.telemetry.metrics.registry),
+        "exposition": exposition or Exposition(base.telemetry.metrics),
     }
 
 

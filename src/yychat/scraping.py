@@ -48,7 +48,7 @@ def exposed(
         registration(listener, kind, scraping.advertised),
         counted=lambda many: metrics.set(REGISTERED, to=many),
     )
-    exposition = Exposition(metrics.registry)
+    exposition = Exposition(metrics)
     pages = {"/metrics": scraped(exposition), "/internal/sd": discovered(membership.targets)}
     listener.start(pages)
     stack.push_async_callback(membership.leave)

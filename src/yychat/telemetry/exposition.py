@@ -5,15 +5,20 @@ import re
 import threading
 import time
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
-from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
 FRESH = 0.5  # seconds that one rendering is good for
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
 PLAIN = "text/plain"
 _LEVEL = 5  # of gzip: higher ones cost more than they save
+
+
+class Said(Protocol):
+    """See ``Metrics.text``."""
+
+    def text(self, form: str) -> bytes: ...
 
 
 class Page(NamedTuple):
@@ -24,19 +29,20 @@ class Page(NamedTuple):
 
 
 class Exposition:
-    """*registry* in the format and encoding that are asked for; exemplars are in OpenMetrics only.
+    """What *series* say, in the format and encoding that are asked for; exemplars are in
+    OpenMetrics only.
 
     Any thread may ask. One of them renders, and those who ask meanwhile wait for the result.
     """
 
     def __init__(
         self,
-        registry: CollectorRegistry,
+        series: Said,
         *,
         fresh: float = FRESH,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._registry, self._fresh, self._clock = registry, fresh, clock
+        self._series, self._fresh, self._clock = series, fresh, clock
         self._lock = threading.Lock()
         self._made_at = float("-inf")
         self._made: dict[tuple[str, bool], bytes] = {}
@@ -57,16 +63,12 @@ class Exposition:
             self._made_at = self._clock()
         body = self._made.get((form, zipped))
         if body is None:
-            body = self._packed(form) if zipped else self._rendered(form)
+            body = self._packed(form) if zipped else self._series.text(form)
             self._made[form, zipped] = body
         return body
 
     def _packed(self, form: str) -> bytes:
         return gzip.compress(self._body(form, zipped=False), _LEVEL, mtime=0)
-
-    def _rendered(self, form: str) -> bytes:
-        encoder, _ = choose_encoder(form)
-        return encoder(self._registry)
 
 
 def zips(accept_encoding: str) -> bool:

@@ -6,6 +6,7 @@ from itertools import product
 from typing import Any, TypeVar
 
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
+from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import (
     CounterMetricFamily,
     GaugeMetricFamily,
@@ -15,6 +16,7 @@ from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector
 
 from .catalogue import AT_MOST, CATALOGUE, CLOSED, CONFIGURED, OTHER, Metric
+from .rendering import Rendering, Snapshot, Values
 from .series import Distribution, Exemplar, Number
 
 MOST = 3_000  # series of a process, prometheus_client's own included
@@ -22,7 +24,6 @@ OWN = 40  # of those, what prometheus_client says of process and interpreter
 EACH = 900  # of those, what a single metric may have
 DROPPED = "yychat_series_dropped_total"
 REMEMBERED = 1_000  # values that callers made up, and what they count as
-Values = tuple[str, ...]
 Key = tuple[str, Values]
 T = TypeVar("T")
 
@@ -37,6 +38,7 @@ class Metrics(Collector):
 
     def __init__(self, allowed: Mapping[str, Iterable[str]] | None = None) -> None:
         self.registry = CollectorRegistry(auto_describe=False)
+        self._process = CollectorRegistry(auto_describe=False)
         self._metrics = {metric.name: metric for metric in CATALOGUE}
         self._allowed: dict[str, frozenset[str]] = {
             label: frozenset(values) for label, values in CLOSED.items()
@@ -56,8 +58,10 @@ class Metrics(Collector):
                 self.prepare(metric.name)
         self.allow(allowed or {})
         self.registry.register(self)
-        for collector in (ProcessCollector, PlatformCollector, GCCollector):
-            collector(registry=self.registry)
+        for kind in (ProcessCollector, PlatformCollector, GCCollector):
+            self.registry.register(kind(registry=self._process))
+        labels = {metric.name: metric.labels for metric in CATALOGUE}
+        self._rendering = Rendering(_families(), labels)
 
     def allow(self, allowed: Mapping[str, Iterable[str]]) -> None:
         """Let these be the values of these labels, from now on."""
@@ -110,15 +114,26 @@ class Metrics(Collector):
 
     def collect(self) -> Iterator[Family]:
         """For ``prometheus_client``: everything as it is now."""
-        with self._making, self._lock:
-            numbers = [(*key, number.value) for key, number in self._numbers.items()]
-            distributions = [(*key, each.copy()) for key, each in self._distributions.items()]
-        families = {metric.name: _family(metric) for metric in CATALOGUE}
-        for name, values, value in numbers:
+        now = self._snapshot()
+        families = _families()
+        for name, values, value in now.numbers:
             families[name].add_metric(values, value)
-        for name, values, distribution in distributions:
+        for name, values, distribution in now.distributions:
             distribution.show(families[name], values)
         yield from families.values()
+
+    def text(self, form: str) -> bytes:
+        """What ``collect`` gives and what prometheus_client itself says of the process, as text
+        of the content type *form*."""
+        encoder, _ = choose_encoder(form)
+        return self._rendering.text(self._snapshot(), form).encode() + encoder(self._process)
+
+    def _snapshot(self) -> Snapshot:
+        with self._making, self._lock:
+            return Snapshot(
+                [(*key, number.value) for key, number in self._numbers.items()],
+                [(*key, each.copy()) for key, each in self._distributions.items()],
+            )
 
     def _number(self, key: Key) -> Number:
         return self._made(self._numbers, Number, key)
@@ -161,6 +176,10 @@ class Metrics(Collector):
     def _closed(self, label: str, value: str) -> str:
         allowed = self._allowed.get(label)
         return value if allowed is None or value in allowed else OTHER
+
+
+def _families() -> dict[str, Any]:
+    return {metric.name: _family(metric) for metric in CATALOGUE}
 
 
 def _family(metric: Metric) -> Any:

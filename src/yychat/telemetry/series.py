@@ -5,7 +5,7 @@ thirty: these cost it a quarter of that. What a scrape reads is in that library'
 """
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import accumulate
 from time import time
 from typing import Any
@@ -15,6 +15,7 @@ from prometheus_client.samples import Exemplar as Shown
 from prometheus_client.utils import floatToGoString
 
 Exemplar = dict[str, str] | None
+said: Callable[[float], str] = floatToGoString  # as Prometheus writes numbers
 
 
 class Number:
@@ -29,31 +30,46 @@ class Number:
 class Distribution:
     """Of a histogram with the upper *bounds*, the last of which is infinite."""
 
-    __slots__ = ("_bounds", "_buckets", "_exemplars", "_sum")
+    __slots__ = ("_buckets", "_exemplars", "_sum", "bounds")
 
     def __init__(self, bounds: Sequence[float]) -> None:
-        self._bounds, self._sum = bounds, 0.0
+        self.bounds, self._sum = bounds, 0.0
         self._buckets = [0] * len(bounds)
         self._exemplars: dict[int, Shown] = {}
 
     def observe(self, amount: float, exemplar: Exemplar) -> None:
-        bucket = bisect_left(self._bounds, amount)
+        bucket = bisect_left(self.bounds, amount)
         self._buckets[bucket] += 1
         self._sum += amount
         if exemplar is not None:
             self._exemplars[bucket] = Shown(exemplar, amount, time())
 
     def copy(self) -> "Distribution":
-        twin = Distribution(self._bounds)
+        twin = Distribution(self.bounds)
         twin._buckets, twin._sum = list(self._buckets), self._sum
         twin._exemplars = dict(self._exemplars)
         return twin
 
     def show(self, family: HistogramMetricFamily, labels: Sequence[str]) -> None:
         """Add it to *family*."""
-        up_to = zip(map(floatToGoString, self._bounds), accumulate(self._buckets), strict=True)
+        up_to = zip(map(said, self.bounds), accumulate(self._buckets), strict=True)
         buckets: list[Any] = [
             (bound, float(count), self._exemplars.get(bucket))
             for bucket, (bound, count) in enumerate(up_to)
         ]
         family.add_metric(labels, buckets, self._sum)
+
+    def lines(self, beginnings: Sequence[str], *, exemplars: bool) -> list[str]:
+        """Of a scrape: one for each bucket, the count and the sum, as they begin."""
+        counts = list(map(said, accumulate(self._buckets)))
+        ends = [*counts, counts[-1], said(self._sum)]
+        if exemplars:
+            for bucket, shown in self._exemplars.items():
+                ends[bucket] += _shown(shown)
+        return [f"{begins}{end}\n" for begins, end in zip(beginnings, ends, strict=True)]
+
+
+def _shown(exemplar: Shown) -> str:
+    """Identifiers need no escaping."""
+    labels = ",".join(f'{name}="{value}"' for name, value in sorted(exemplar.labels.items()))
+    return f" # {{{labels}}} {said(exemplar.value)} {exemplar.timestamp}"
