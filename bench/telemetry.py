@@ -3,6 +3,7 @@
 import random
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 
 from cases import CASES, Case
 from collector import SAMPLED, collecting
@@ -22,6 +23,7 @@ async def telemetry(rounds: int, requests: int, turns: int) -> Table:
         for running in (on, off):
             await fill_all(running, turns)
         for number in range(-1, rounds):
+            added: dict[Case, float] = {}
             for case in dice.sample(cases, len(cases)):
                 row = rows[case] if number >= 0 else Row("warm-up")
                 asked = shares(case, dice, requests)
@@ -30,7 +32,11 @@ async def telemetry(rounds: int, requests: int, turns: int) -> Table:
                     found = await closed_loop(running, provider, asked)
                     answers = right(row, found.answers, case.trouble)
                     spent[running] = found.asked * 1e3 / max(1, len(answers))
-                _note(row, case, spent[on], spent[off])
+                added[case] = spent[on] - spent[off]
+                row.note(CPU_ms_on=spent[on], CPU_ms_off=spent[off])
+                row.note(added_CPU_ms=added[case], ratio=spent[on] / spent[off])
+            if number >= 0:
+                _note_chunks(rows, added)
     title = (
         f"Telemetry at {float(SAMPLED):.0%} sampling into a collector, against the same service"
         f" without, {CLIENTS} connections; user: recalls from {turns} and more turns, stores one"
@@ -50,8 +56,9 @@ async def _both() -> AsyncIterator[tuple[Program, Program, Program]]:
         yield provider, on, off
 
 
-def _note(row: Row, case: Case, on: float, off: float) -> None:
-    found = {"CPU_ms_on": on, "CPU_ms_off": off, "added_CPU_ms": on - off, "ratio": on / off}
-    if case.streamed:
-        found["added_us_per_chunk"] = (on - off) * 1e3 / CHUNKS
-    row.note(**found)
+def _note_chunks(rows: dict[Case, Row], added: dict[Case, float]) -> None:
+    """What a stream's chunks add is what it adds more than a whole answer of the same round."""
+    for case, row in rows.items():
+        if case.streamed:
+            more = added[case] - added[replace(case, streamed=False)]
+            row.note(added_us_per_chunk=more * 1e3 / CHUNKS)
