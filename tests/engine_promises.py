@@ -32,9 +32,10 @@ from yychat.memory.base import Memory, Turn
 from yychat.memory.outbox import OutboxDoor
 from yychat.owner import Owner, Owners
 from yychat.tools.base import Tool
-from yychat.upstream.client import Timeouts, connected
+from yychat.upstream.client import connected
 from yychat.upstream.config import Endpoint
 from yychat.upstream.router import Upstreams
+from yychat.upstream.sender import Timeouts
 
 QUESTION: dict[str, Any] = {"messages": [{"role": "user", "content": "What do I like?"}]}
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import openai
 import pytest
 from pydantic import SecretStr
 
@@ -40,10 +39,11 @@ from yychat.chat import Usage
 from yychat.errors import NotFound
 from yychat.resilience import Backoff, Breaker
 from yychat.settings import Settings
-from yychat.upstream.client import Timeouts, Upstream, connected
+from yychat.upstream.client import Upstream, connected
 from yychat.upstream.config import Endpoint
 from yychat.upstream.models import ModelCatalogue, ModelEntry
 from yychat.upstream.router import Upstreams
+from yychat.upstream.sender import Sender, Timeouts
 
 PATH = "/chat/completions"
 QUICK = Timeouts(connect=5.0, first_byte=0.03, idle=0.03, total=0.03)
@@ -82,12 +82,7 @@ class Bench:
     ) -> Upstream:
         upstream = Upstream(
             f"u{server.port}",
-            openai.AsyncOpenAI(
-                base_url=server.base_url,
-                api_key="k",
-                max_retries=0,
-                http_client=openai.DefaultAioHttpClient(),
-            ),
+            Sender(server.base_url, "k", timeouts),
             timeouts,
             models=models,
             breaker=partial(Breaker, clock=self.clock, **breaker),

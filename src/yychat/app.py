@@ -449,7 +449,8 @@ def _simulator(url: str) -> Endpoint:
 
 def connected_upstreams(settings: Settings, endpoints: list[Endpoint]) -> list["Upstream"]:
     """Raises ``ConfigurationError``."""
-    from .upstream.client import Timeouts, connected
+    from .upstream.client import connected
+    from .upstream.sender import Timeouts
 
     timeouts = Timeouts(
         connect=settings.connect_timeout,

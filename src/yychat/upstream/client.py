@@ -1,64 +1,38 @@
-"""One upstream, asked through the OpenAI SDK's client with bytes in and bytes out.
-
-``client.post(content=...)`` instead of ``create()``: the SDK would otherwise walk and rebuild
-every message. tests/test_upstream_contract.py holds what is relied on here.
-"""
+"""One upstream: bytes in and bytes out, what goes wrong there in our words, and its breakers."""
 
 import asyncio
 import logging
 import re
 from collections import defaultdict
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
-from contextlib import aclosing, asynccontextmanager, contextmanager
-from typing import Any
+from collections.abc import AsyncGenerator, Callable
+from types import TracebackType
 
 import aiohttp
 import httpx2
-import msgspec
 import openai
 
 from .. import errors
 from ..resilience import Breaker
 from .config import Endpoint
-from .sparing import SparingClient
+from .sender import Sender, Timeouts
 
 log = logging.getLogger(__name__)
 
 CHAT = "/chat/completions"
 
 _IDENTIFIER = re.compile(r"[A-Za-z0-9_.\-\[\]]{1,96}\Z")
-_HEADERS = {"Content-Type": "application/json"}
-# A compressing proxy on the way would collect tokens until it has a block.
-_STREAM_HEADERS = {**_HEADERS, "Accept-Encoding": "identity"}
-
-
-class Timeouts(msgspec.Struct, frozen=True):
-    """In seconds. ``first_byte`` is for streams; a complete answer has the whole request's time."""
-
-    connect: float = 5.0
-    first_byte: float = 60.0
-    idle: float = 60.0
-    total: float = 300.0
 
 
 def connected(endpoint: Endpoint, timeouts: Timeouts) -> "Upstream":
     """The upstream at *endpoint*; nothing is sent yet. Raises ``ConfigurationError``."""
+    key = endpoint.key() or "none"  # local servers need none, the SDK insists on one
     try:
-        client = SparingClient(
-            base_url=endpoint.base_url,
-            api_key=endpoint.key() or "none",  # local servers need none, the SDK insists on one
-            max_retries=0,
-            http_client=openai.DefaultAioHttpClient(),
-        )
-    except httpx2.InvalidURL as error:
+        sender = Sender(endpoint.base_url, key, timeouts)
+    except (httpx2.InvalidURL, ValueError) as error:
         raise errors.ConfigurationError(
-            f"upstream {endpoint.name}: its base URL cannot be used"
+            f"upstream {endpoint.name}: its base URL, or a proxy of the environment, cannot be used"
         ) from error
-    # The SDK reads them from OPENAI_* variables, whoever the upstream is; None and {} would not
-    # keep it from that as arguments.
-    client.organization = client.project = None
-    client._custom_headers = {}
-    return Upstream(endpoint.name, client, timeouts, models=endpoint.model_map())
+    return Upstream(endpoint.name, sender, timeouts, models=endpoint.model_map())
 
 
 class Upstream:
@@ -70,7 +44,7 @@ class Upstream:
     def __init__(
         self,
         name: str,
-        client: openai.AsyncOpenAI,
+        sender: Sender,
         timeouts: Timeouts,
         *,
         models: dict[str, str] | None = None,
@@ -78,11 +52,7 @@ class Upstream:
     ) -> None:
         self.name = name
         self._breakers = defaultdict[str, Breaker](breaker)
-        self._client, self._timeouts, self._models = client, timeouts, models
-        whole = httpx2.Timeout(timeouts.total, connect=timeouts.connect, pool=timeouts.connect)
-        streamed = httpx2.Timeout(timeouts.idle, connect=timeouts.connect, pool=timeouts.connect)
-        self._whole: Any = {"timeout": whole, "headers": _HEADERS}
-        self._streamed: Any = {"timeout": streamed, "headers": _STREAM_HEADERS}
+        self._sender, self._timeouts, self._models = sender, timeouts, models
 
     def model(self, asked: str) -> str | None:
         """What this upstream calls the model *asked* for; None when it does not have it."""
@@ -103,115 +73,101 @@ class Upstream:
     async def post(self, path: str, body: bytes) -> bytes:
         """Send a request and read the whole answer."""
         with self._judged(path):
-            response = await self._client.post(
-                path, content=body, cast_to=httpx2.Response, options=self._whole
-            )
-            return _something(response.content)
+            response = await self._sender.send("POST", path, body)
+            return _something(await response.read())
 
     async def get(self, path: str) -> bytes:
         """Ask for a list. No breaker: some upstreams are well and have no such path."""
-        with translated():
-            async with _within(self._timeouts.first_byte):
-                response = await self._client.get(
-                    path, cast_to=httpx2.Response, options=self._whole
-                )
-            return response.content
+        with translated:
+            async with asyncio.timeout(self._timeouts.first_byte):
+                response = await self._sender.send("GET", path)
+                return await response.read()
 
     async def stream(self, path: str, body: bytes) -> AsyncGenerator[bytes, None]:
         """Send a request and give the answer's bytes as they come.
 
         Failures up to the first byte are raised by the first ``anext``, and are the breaker's.
         """
-        async with aclosing(self._reads(path, body)) as reads:
+        response: aiohttp.ClientResponse | None = None
+        try:
             with self._judged(path):
-                async with _within(self._timeouts.first_byte):
-                    first = _something(await anext(reads, b""))
+                async with asyncio.timeout(self._timeouts.first_byte):
+                    response = await self._sender.send("POST", path, body, streamed=True)
+                    first = _something(await response.content.readany())
             yield first
-            async for data in reads:
-                yield data
+            with translated:
+                while data := await response.content.readany():
+                    yield data
+        finally:
+            if response is not None:
+                response.close()
 
     async def close(self) -> None:
-        await self._client.close()
+        await self._sender.close()
 
-    async def _reads(self, path: str, body: bytes) -> AsyncGenerator[bytes, None]:
-        with translated():
-            response = await self._open(path, body)
-            try:
-                # Not aiter_raw: some upstreams compress although they were asked not to.
-                async with aclosing(response.aiter_bytes()) as reads:
-                    async for data in reads:
-                        yield data
-            finally:
-                await response.aclose()
+    def _judged(self, path: str) -> "_Judged":
+        return _Judged(self.name, path, self._breakers[path])
 
-    async def _open(self, path: str, body: bytes) -> httpx2.Response:
-        # With this cast_to the SDK hands over the raw response, whatever stream_cls promises.
-        response: object = await self._client.post(
-            path,
-            content=body,
-            cast_to=httpx2.Response,
-            options=self._streamed,
-            stream=True,
-            stream_cls=openai.AsyncStream[Any],
-        )
-        assert isinstance(response, httpx2.Response)
-        return response
 
-    @contextmanager
-    def _judged(self, path: str) -> Iterator[None]:
-        """Translate what goes wrong, and let the path's breaker know how it went."""
-        breaker = self.breaker_of(path)
-        before = breaker.state
-        try:
-            with self._told(breaker):
-                yield
-        finally:
-            if breaker.state != before:
-                log.warning("upstream %s: breaker of %s %s", self.name, path, breaker.state)
+class _Translated:
+    """Lets no exception of aiohttp or the SDK out of this module."""
 
-    @contextmanager
-    def _told(self, breaker: Breaker) -> Iterator[None]:
-        try:
-            with translated():
-                yield
-        except errors.UpstreamRateLimited as error:
-            breaker.limited(error.retry_after)
-            raise
-        except errors.UpstreamError as error:
-            if _blameless(error):
-                breaker.succeeded()
-                raise
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if error is not None and (told := _translation(error)):
+            raise told from error
+
+
+translated = _Translated()
+
+
+class _Judged:
+    """Translates what goes wrong, and lets the path's breaker know how it went."""
+
+    __slots__ = ("_before", "_breaker", "_name", "_path")
+
+    def __init__(self, name: str, path: str, breaker: Breaker) -> None:
+        self._name, self._path, self._breaker = name, path, breaker
+        self._before = breaker.state
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        told = None if error is None else _translation(error)
+        if error is None:
+            self._breaker.succeeded()
+        elif failure := told or (error if isinstance(error, errors.UpstreamError) else None):
+            self._failed(failure, error)
+        if self._breaker.state != self._before:
+            log.warning(
+                "upstream %s: breaker of %s %s", self._name, self._path, self._breaker.state
+            )
+        if told:
+            raise told from error
+
+    def _failed(self, failure: errors.UpstreamError, cause: BaseException) -> None:
+        breaker = self._breaker
+        if isinstance(failure, errors.UpstreamRateLimited):
+            breaker.limited(failure.retry_after)
+        elif _blameless(failure, cause):
+            breaker.succeeded()
+        else:
             if breaker.state == "closed" and not breaker.cooling:
-                log.warning("upstream %s: %s", self.name, error)  # the first of a row
+                log.warning("upstream %s: %s", self._name, failure)  # the first of a row
             breaker.failed()
-            raise
-        breaker.succeeded()
-
-
-# What is not HTTP at all passes the SDK's transport as aiohttp's own error.
-_BROKEN = (httpx2.StreamError, httpx2.DecodingError, openai.OpenAIError, aiohttp.ClientError)
-
-
-@contextmanager
-def translated() -> Iterator[None]:
-    """Let no exception of the SDK or its transport out of this module."""
-    try:
-        yield
-    except openai.APIStatusError as error:
-        raise _from_status(error) from error
-    except (openai.APIConnectionError, httpx2.TransportError) as error:
-        raise _from_transport(error) from error
-    except _BROKEN as error:
-        raise errors.UpstreamProtocolError("the upstream broke the protocol") from error
-
-
-@asynccontextmanager
-async def _within(seconds: float) -> AsyncIterator[None]:
-    try:
-        async with asyncio.timeout(seconds):
-            yield
-    except TimeoutError as error:
-        raise errors.UpstreamTimeout("the upstream did not begin to answer in time") from error
 
 
 def _something(data: bytes) -> bytes:
@@ -220,23 +176,30 @@ def _something(data: bytes) -> bytes:
     return data
 
 
-def _blameless(error: errors.UpstreamError) -> bool:
+def _blameless(failure: errors.UpstreamError, cause: BaseException) -> bool:
     """The upstream is well and did not take this one request. A key it does not accept is no such
     case: it takes none."""
-    if isinstance(error, errors.UpstreamAuthFailed):
+    if isinstance(failure, errors.UpstreamAuthFailed):
         return False
-    cause = error.__cause__
     return isinstance(cause, openai.APIStatusError) and 400 <= cause.status_code < 500
 
 
-def _from_transport(error: Exception) -> errors.UpstreamError:
-    cause = error.__cause__ if isinstance(error, openai.APIConnectionError) else error
-    # The SDK reports a refused connection as a timeout whose cause is a ConnectTimeout.
-    if isinstance(cause, httpx2.ConnectError | httpx2.ConnectTimeout):
-        return errors.UpstreamUnreachable("the upstream cannot be reached")
-    if isinstance(cause, httpx2.TimeoutException) or isinstance(error, openai.APITimeoutError):
-        return errors.UpstreamTimeout("the upstream did not answer in time")
-    return errors.UpstreamProtocolError("the upstream broke off the connection")
+def _translation(error: BaseException) -> errors.UpstreamError | None:
+    """In our words; None where it is not the upstream's failure, or in our words already."""
+    match error:
+        case openai.APIStatusError():
+            return _from_status(error)
+        case aiohttp.SocketTimeoutError():
+            return errors.UpstreamTimeout("the upstream did not answer in time")
+        case aiohttp.ClientConnectionError():  # its timeouts, too
+            return errors.UpstreamUnreachable("the upstream cannot be reached")
+        case aiohttp.ClientPayloadError():
+            return errors.UpstreamProtocolError("the upstream broke off the connection")
+        case TimeoutError():  # ours
+            return errors.UpstreamTimeout("the upstream did not begin to answer in time")
+        case aiohttp.ClientError() | httpx2.HTTPError():
+            return errors.UpstreamProtocolError("the upstream broke the protocol")
+    return None
 
 
 def _from_status(error: openai.APIStatusError) -> errors.UpstreamError:
