@@ -5,17 +5,20 @@
 Every answer is written beforehand. A chat request gets a completion of about 600 bytes; with
 ``"stream":true`` a hundred chunks at once; from the model ``paced`` a hundred chunks one by one,
 each due 20 ms after the one before it and bearing when it was due and when it was sent. Who asks
-for a JSON object gets a fact, in the form that mem0 wants; ``/v1/embeddings`` gives vectors.
+for a JSON object gets a fact, in the form that mem0 wants; ``/v1/embeddings`` gives vectors, in
+base64 where that is asked for.
 """
 
 import asyncio
+import base64
 import gc
 import json
 import random
 import re
+import struct
 import sys
 import time
-from itertools import cycle
+from itertools import cycle, islice
 from typing import Any, cast
 
 import uvloop
@@ -54,9 +57,11 @@ def fact(text: str) -> bytes:
     return whole(json.dumps({"memory": [{"id": "0", "text": text, "attributed_to": "user"}]}))
 
 
-def vector(dice: random.Random) -> bytes:
-    """All of them are alike enough to be found for each other."""
-    return b",".join(b"%.6f" % dice.gauss(0.02, 0.01) for _ in range(DIMENSIONS))
+def vector(dice: random.Random) -> tuple[bytes, bytes]:
+    """As numbers and in base64. All of them are alike enough to be found for each other."""
+    numbers = [round(dice.gauss(0.02, 0.01), 6) for _ in range(DIMENSIONS)]
+    packed = base64.b64encode(struct.pack(f"<{DIMENSIONS}f", *numbers))
+    return b"[%b]" % b",".join(b"%.6f" % number for number in numbers), b'"%b"' % packed
 
 
 def burst(pieces: list[str]) -> bytes:
@@ -108,14 +113,19 @@ class Script:
         return None if b'"model":"paced"' in body else next(self._bursts)
 
     def _embeddings(self, body: bytes) -> bytes:
-        asked = json.loads(body)["input"]
+        asked = json.loads(body)
+        packed, texts = asked.get("encoding_format") == "base64", asked["input"]
         rows = [
-            b'{"object":"embedding","index":%d,"embedding":[%b]}' % (number, next(self._vectors))
-            for number in range(1 if isinstance(asked, str) else len(asked))
+            b'{"object":"embedding","index":%d,"embedding":%b}' % (number, given[packed])
+            for number, given in enumerate(islice(self._vectors, _count(texts)))
         ]
         usage = b'{"prompt_tokens":20,"total_tokens":20}'
         told = b'{"object":"list","model":"bench","data":[%b],"usage":%b}'
         return _json(told % (b",".join(rows), usage))
+
+
+def _count(texts: str | list[str]) -> int:
+    return 1 if isinstance(texts, str) else len(texts)
 
 
 class Connection(asyncio.Protocol):

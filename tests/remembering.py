@@ -34,10 +34,10 @@ class Colours:
     def __init__(self, model: str = "colours") -> None:
         self.model, self.down = model, False
 
-    async def embed(self, texts: Sequence[str]) -> list[Vector]:
+    async def embed(self, questions: Sequence[str], answers: Sequence[str] = ()) -> list[Vector]:
         if self.down:
             raise UpstreamUnreachable("the embedder is away")
-        return [self._vector(text) for text in texts]
+        return [self._vector(text) for text in (*questions, *answers)]
 
     def _vector(self, text: str) -> Vector:
         hints = ("rot crimson", "gruen emerald", "blau azure")

@@ -23,8 +23,9 @@ class Embedder:
         self.began = asyncio.Event()
         self.error: UpstreamTimeout | None = None
 
-    async def embed(self, texts: Sequence[str]) -> list[Vector]:
-        self.asked.append(list(texts))
+    async def embed(self, questions: Sequence[str], answers: Sequence[str] = ()) -> list[Vector]:
+        texts = [*questions, *answers]
+        self.asked.append(texts)
         self.began.set()
         await asyncio.sleep(0)
         if self.error:
@@ -83,13 +84,43 @@ async def test_vectors_of_different_models_never_meet() -> None:
     assert small.asked == large.asked == [["q"]]
 
 
-async def test_a_turn_on_its_way_to_the_store_is_neither_looked_for_nor_kept() -> None:
+def lengths(found: Sequence[Vector]) -> list[float]:
+    return [vector[0] for vector in found]
+
+
+async def test_turns_on_their_way_to_the_store_are_not_kept() -> None:
     embedder = Embedder()
     cached = CachedEmbedder(embedder, vectors(ttl=60))
-    assert len(await cached.embed(["one", "two"])) == 2
-    await cached.embed(["one", "two"])
-    await cached.embed([])
-    assert embedder.asked == [["one", "two"], ["one", "two"], []]
+    for _ in range(2):
+        assert lengths(await cached.embed(["a", "bb"], ["ccc"])) == [1, 2, 3]
+    assert await cached.embed([]) == []
+    assert embedder.asked == [["a", "bb", "ccc"], ["a", "bb", "ccc"]]
+
+
+async def test_a_question_that_was_asked_is_not_embedded_again_with_its_answer() -> None:
+    embedder = Embedder()
+    cached = CachedEmbedder(embedder, vectors(ttl=60))
+    await cached.embed([" bb "])
+    assert lengths(await cached.embed(["a", "bb"], ["ccc", "bb"])) == [1, 2, 3, 2]
+    assert lengths(await cached.embed(["bb"], ["ccc"])) == [2, 3]
+    assert lengths(await cached.embed(["bb", "bb"])) == [2, 2]
+    assert embedder.asked == [["bb"], ["a", "ccc", "bb"], ["ccc"]]
+
+
+async def test_a_question_that_was_asked_elsewhere_is_known_here(link: RedisLink) -> None:
+    one, other = Embedder(), Embedder()
+    await CachedEmbedder(one, vectors(l2=RedisCache(link), ttl=60)).embed(["bb"])
+    cached = CachedEmbedder(other, vectors(l2=RedisCache(link), ttl=60))
+    assert lengths(await cached.embed(["bb"], ["ccc"])) == [2, 3]
+    assert other.asked == [["ccc"]]
+
+
+async def test_without_redis_turns_are_embedded_whole() -> None:
+    link, embedder = RedisLink("redis://127.0.0.1:1", within=0.5), Embedder()
+    cached = CachedEmbedder(embedder, vectors(l2=RedisCache(link), ttl=60))
+    assert lengths(await cached.embed(["bb"], ["ccc"])) == [2, 3]
+    assert cached.cache.stats["l2", "error"] == 1
+    await link.close()
 
 
 async def test_a_hundred_equal_questions_are_one_call() -> None:

@@ -13,9 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from remembering import Clock, Colours, job, owner, turn
-from yychat.errors import StoreError
+from yychat.errors import StoreError, UpstreamProtocolError
 from yychat.memory.base import Recollection, Turn
 from yychat.memory.embedder import Embedder, UpstreamEmbedder, Vector
+from yychat.memory.embedder_cached import CachedEmbedder, vectors
 from yychat.memory.native import NativeMemory
 from yychat.memory.outbox import OutboxWorker
 from yychat.memory.outbox_sqlite import SqliteOutbox
@@ -490,7 +491,9 @@ async def test_a_turn_first_seen_in_the_outbox_gets_its_meaning_later(
 
 async def test_an_embedder_that_is_late_leaves_recall_to_the_words(instances: Instances) -> None:
     class Late(Colours):
-        async def embed(self, texts: Sequence[str]) -> list[Vector]:
+        async def embed(
+            self, questions: Sequence[str], answers: Sequence[str] = ()
+        ) -> list[Vector]:
             await asyncio.Event().wait()
             raise AssertionError
 
@@ -527,7 +530,9 @@ async def test_a_turn_is_stored_in_time_even_where_the_embedder_hangs(
     instances: Instances, caplog: pytest.LogCaptureFixture
 ) -> None:
     class Hanging(Colours):
-        async def embed(self, texts: Sequence[str]) -> list[Vector]:
+        async def embed(
+            self, questions: Sequence[str], answers: Sequence[str] = ()
+        ) -> list[Vector]:
             await asyncio.Event().wait()
             raise AssertionError
 
@@ -552,6 +557,54 @@ async def test_only_the_beginning_of_a_long_text_is_embedded() -> None:
     assert sent == ["short", "长" * 6_000]
 
 
+NUMBERS = [0.25, -1.5, 3.0]
+PACKED = "AACAPgAAwL8AAEBA"  # the same: base64 of little-endian 32-bit floats
+
+
+async def embedded(told: Any) -> list[Vector]:
+    """What comes of an answer that tells *told* for the second of two texts."""
+
+    async def post(asked: dict[str, Any]) -> bytes:
+        assert (asked["input"], asked["encoding_format"]) == (["q", "a"], "base64")
+        rows = [{"index": 1, "embedding": told}, {"index": 0, "embedding": NUMBERS}]
+        return msgspec.json.encode({"data": rows})
+
+    return await UpstreamEmbedder("m", post).embed(["q"], ["a"])
+
+
+@pytest.mark.parametrize("told", [NUMBERS, PACKED, [0.25, -1.5, 3]])
+async def test_vectors_are_understood_packed_and_as_numbers(told: Any) -> None:
+    asked, said = await embedded(told)
+    assert asked.tolist() == said.tolist() == NUMBERS
+    assert said.dtype == np.float32
+
+
+@pytest.mark.parametrize("told", [None, "AACAPg", "!", "AAAA", "AADAfwAAgD8=", ["1"], {"0": 1.0}])
+async def test_a_vector_that_is_none_is_a_protocol_error(told: Any) -> None:
+    with pytest.raises(UpstreamProtocolError):
+        await embedded(told)
+
+
+async def test_a_question_is_embedded_once_for_its_recall_and_for_the_store(
+    instances: Instances,
+) -> None:
+    asked: list[list[str]] = []
+
+    class Counting(Colours):
+        async def embed(
+            self, questions: Sequence[str], answers: Sequence[str] = ()
+        ) -> list[Vector]:
+            asked.append([*questions, *answers])
+            return await super().embed(questions, answers)
+
+    instance = instances.start(embedder=CachedEmbedder(Counting(), vectors(ttl=60)))
+    await instance.recall("crimson")
+    await instance.remember(turn("crimson", "emerald"))
+    assert asked == [["crimson"], ["emerald"]]
+    for colour, found in (("rot", "crimson"), ("gruen", "emerald")):
+        assert await instance.recalled(colour, limit=1) == [found]
+
+
 async def test_vectors_of_another_model_are_ignored(instances: Instances) -> None:
     await instances.start(embedder=Colours("old")).remember(turn("crimson", ""))
     renamed = instances.start(embedder=Colours("new"))
@@ -566,8 +619,10 @@ async def test_vectors_are_ignored_where_there_is_no_embedder(instances: Instanc
 
 async def test_an_embedding_without_direction_is_none(instances: Instances) -> None:
     class Blank(Colours):
-        async def embed(self, texts: Sequence[str]) -> list[Vector]:
-            return [np.zeros(3, np.float32) for _ in texts]
+        async def embed(
+            self, questions: Sequence[str], answers: Sequence[str] = ()
+        ) -> list[Vector]:
+            return [np.zeros(3, np.float32) for _ in (*questions, *answers)]
 
     instance = instances.start(embedder=Blank())
     await instance.remember(turn(DOG, ""))

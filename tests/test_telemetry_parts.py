@@ -78,9 +78,9 @@ async def test_a_recall_that_is_cut_off_missed_its_deadline_unless_nobody_waits(
 class SlowEmbedder:
     model = "slow"
 
-    async def embed(self, texts: Sequence[str]) -> list[Vector]:
+    async def embed(self, questions: Sequence[str], answers: Sequence[str] = ()) -> list[Vector]:
         await asyncio.sleep(0.02)
-        return [np.ones(4, np.float32) for _ in texts]
+        return [np.ones(4, np.float32) for _ in (*questions, *answers)]
 
 
 async def test_a_recall_is_its_embedding_and_its_search(tmp_path: Path) -> None:

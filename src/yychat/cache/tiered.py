@@ -70,6 +70,18 @@ class Cached(Generic[T]):
             raw = await self._joined(digest, load)
         return self._decode(raw)
 
+    async def known(self, key: tuple[str, ...], *, generation: int = 0) -> T | None:
+        """The value of *key* where one of the tiers has it. Never fails, and loads nothing."""
+        digest = self._key(generation, key)
+        raw = await self._l1.get(digest)
+        self._counts["l1", "miss" if raw is None else "hit"] += 1
+        if raw is None and self._l2 is not None:
+            try:
+                raw = await self._shared(self._l2, digest)
+            except StoreError:
+                self._counts["l2", "error"] += 1
+        return None if raw is None else self._decode(raw)
+
     async def close(self) -> None:
         """End the loads that nobody waits for any more."""
         for flight in list(self._flights.values()):

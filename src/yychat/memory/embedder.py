@@ -20,12 +20,16 @@ class Embedder(Protocol):
     @property
     def model(self) -> str: ...
 
-    async def embed(self, texts: Sequence[str]) -> list[Vector]: ...
+    async def embed(self, questions: Sequence[str], answers: Sequence[str] = ()) -> list[Vector]:
+        """The vectors of *questions*, which may be known from before, and then of *answers*."""
+        ...
 
 
 class _Row(msgspec.Struct):
+    """Bytes are in base64, little-endian 32-bit floats; some give numbers whatever is asked."""
+
     index: int
-    embedding: list[float]
+    embedding: bytes | list[float]
 
 
 class _Reply(msgspec.Struct):
@@ -33,19 +37,37 @@ class _Reply(msgspec.Struct):
 
 
 class UpstreamEmbedder:
-    """Embeds through an OpenAI-compatible upstream."""
+    """Embeds through an OpenAI-compatible upstream, all texts in one request.
+
+    It asks for base64, as the OpenAI SDK does: a quarter of the bytes that numbers are, read in an
+    eighth of the time.
+    """
 
     def __init__(self, model: str, post: Callable[[dict[str, Any]], Awaitable[bytes]]) -> None:
         self.model = model
         self._post = post
 
-    async def embed(self, texts: Sequence[str]) -> list[Vector]:
-        cut = [text[:LONGEST] for text in texts]
-        answer = await self._post({"input": cut, "encoding_format": "float"})
+    async def embed(self, questions: Sequence[str], answers: Sequence[str] = ()) -> list[Vector]:
+        cut = [text[:LONGEST] for text in (*questions, *answers)]
+        answer = await self._post({"input": cut, "encoding_format": "base64"})
         try:
-            rows = sorted(msgspec.json.decode(answer, type=_Reply).data, key=lambda row: row.index)
-        except msgspec.DecodeError as error:
+            rows = sorted(_read(answer).data, key=lambda row: row.index)
+            vectors = [_vector(row.embedding) for row in rows]
+        except ValueError as error:
             raise UpstreamProtocolError("the embedder answered something else") from error
-        if len(rows) != len(texts):
+        if len(vectors) != len(cut):
             raise UpstreamProtocolError("the embedder answered for another number of texts")
-        return [np.asarray(row.embedding, dtype=np.float32) for row in rows]
+        return vectors
+
+
+_read = msgspec.json.Decoder(_Reply).decode
+
+
+def _vector(told: bytes | list[float]) -> Vector:
+    """Raises ``ValueError``."""
+    if isinstance(told, list):
+        return np.asarray(told, dtype=np.float32)
+    vector = np.frombuffer(told, "<f4")
+    if not np.isfinite(vector).all():  # as JSON's numbers are
+        raise ValueError("no numbers")
+    return vector.astype(np.float32, copy=False)

@@ -26,8 +26,9 @@ def vectors(l1: Cache | None = None, l2: Cache | None = None, *, ttl: float) -> 
 class CachedEmbedder:
     """Embeds through *embedder*, a question once per TTL. Raises what *embedder* raises.
 
-    One text is a question. Several are a turn on its way to the store: nobody asks for these
-    again, so they are neither looked for nor kept. A question's white space is one blank.
+    One question alone is being asked, and kept. Otherwise they are turns on their way to the
+    store: their questions have most often been asked just before, and nobody asks for what is
+    missing again, so that is not kept. A question's white space is one blank.
     """
 
     def __init__(self, embedder: Embedder, cache: Cached[Vector]) -> None:
@@ -37,15 +38,20 @@ class CachedEmbedder:
     def model(self) -> str:
         return self._embedder.model
 
-    async def embed(self, texts: Sequence[str]) -> list[Vector]:
-        if len(texts) != 1:
-            return await self._embedder.embed(texts)
-        text = _normalised(texts[0])
+    async def embed(self, questions: Sequence[str], answers: Sequence[str] = ()) -> list[Vector]:
+        if len(questions) == 1 and not answers:
+            return [await self._asked(_normalised(questions[0]))]
+        keys = [(self.model, _normalised(question)) for question in questions]
+        known = [await self.cache.known(key) for key in keys]
+        missing = [q for q, vector in zip(questions, known, strict=True) if vector is None]
+        loaded = iter(await self._embedder.embed(missing, answers) if missing or answers else ())
+        return [*(next(loaded) if vector is None else vector for vector in known), *loaded]
 
+    async def _asked(self, question: str) -> Vector:
         async def load() -> Vector:
-            return (await self._embedder.embed([text]))[0]
+            return (await self._embedder.embed([question]))[0]
 
-        return [await self.cache.get((self.model, text), load)]
+        return await self.cache.get((self.model, question), load)
 
 
 def _normalised(text: str) -> str:

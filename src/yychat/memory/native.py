@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Literal, TypeVar
 
 import numpy as np
@@ -152,16 +152,28 @@ class NativeMemory:
 
     async def _vectors(self, turns: Sequence[Turn]) -> Sequence[Vectors | None]:
         """The turns' vectors; None without an embedder, or while it is down: words are enough."""
-        texts = [text for turn in turns for _, text in _spoken(turn)]
-        if self._embedder is None or not texts:
+        embedder = self._embedder
+        if embedder is None or not any(map(_spoken, turns)):
             return [None] * len(turns)
+        questions = [turn.user for turn in turns if turn.user]
+        answers = [turn.assistant for turn in turns if turn.assistant]
         try:
             async with asyncio.timeout(self._store_within):
-                embedded = iter(await self._embedder.embed(texts))
+                embedded = [_packed(vector) for vector in await embedder.embed(questions, answers)]
         except (UpstreamError, TimeoutError) as error:
             log.warning("turns are stored without vectors: %s", str(error) or "no time left")
             return [None] * len(turns)
-        return [_packed(self._embedder.model, turn, embedded) for turn in turns]
+        asked, said = iter(embedded[: len(questions)]), iter(embedded[len(questions) :])
+        return [
+            Vectors(
+                model=embedder.model,
+                user=next(asked) if turn.user else b"",
+                assistant=next(said) if turn.assistant else b"",
+            )
+            if _spoken(turn)
+            else None
+            for turn in turns
+        ]
 
     def _start(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         task = asyncio.create_task(work)
@@ -307,11 +319,8 @@ def _spoken(turn: Turn) -> list[tuple[Speaker, str]]:
     return [(role, text) for role, text in both if text]
 
 
-def _packed(model: str, turn: Turn, embedded: Iterator[Vector]) -> Vectors | None:
-    raw = {role: next(embedded).astype(np.float16).tobytes() for role, _ in _spoken(turn)}
-    if not raw:
-        return None
-    return Vectors(model=model, user=raw.get("user", b""), assistant=raw.get("assistant", b""))
+def _packed(vector: Vector) -> bytes:
+    return vector.astype(np.float16).tobytes()
 
 
 def _weight(turn: Turn) -> int:

@@ -87,9 +87,9 @@ class ObservedEmbedder:
     def model(self) -> str:
         return self._embedder.model
 
-    async def embed(self, texts: Sequence[str]) -> list[Vector]:
+    async def embed(self, questions: Sequence[str], answers: Sequence[str] = ()) -> list[Vector]:
         with during("recall_embed"):
-            return await self._embedder.embed(texts)
+            return await self._embedder.embed(questions, answers)
 
 
 def _embedded() -> float:
