@@ -133,6 +133,30 @@ TRANSLATIONS: dict[str, tuple[list[Step], type[errors.UpstreamError]]] = {
     "500": (answer({"error": {}}, 500), errors.UpstreamFailed),
     "503 without JSON": (answer(b"<html>", 503), errors.UpstreamFailed),
     "a redirect in circles": (answer(b"", 307, location="/v1/again"), errors.UpstreamProtocolError),
+    "a redirect to nowhere": (answer(b"", 308), errors.UpstreamProtocolError),
+    "a redirect to no URL": (
+        answer(b"", 308, location="http://[::1"),
+        errors.UpstreamProtocolError,
+    ),
+    "a redirect away from HTTP": (
+        answer(b"", 308, location="ftp://a.example/"),
+        errors.UpstreamProtocolError,
+    ),
+    "a redirect to nobody": (
+        answer(b"", 308, location="http://127.0.0.1:1/"),
+        errors.UpstreamUnreachable,
+    ),
+    "not modified": (answer(b"", 304), errors.UpstreamProtocolError),
+    "garbage for gzip": (answer(b"x", content_encoding="gzip"), errors.UpstreamProtocolError),
+    "a header too large": (answer(b"x", x="y" * 9_000), errors.UpstreamProtocolError),
+    "no chunks": (
+        [b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n", CUT],
+        errors.UpstreamProtocolError,
+    ),
+    "an error that hangs": (
+        [b"HTTP/1.1 500 Scripted\r\ncontent-length: 9\r\n\r\n{", HANG],
+        errors.UpstreamTimeout,
+    ),
     "no HTTP": ([b"\x00nonsense\r\n\r\n", CUT], errors.UpstreamProtocolError),
     "cut before the first byte": ([CUT], errors.UpstreamUnreachable),
     "half a head": ([b"HTTP/1.1 200 OK\r\n", HANG], errors.UpstreamTimeout),
@@ -262,6 +286,18 @@ async def test_a_passing_failure_is_retried(
     good = stream(b"fine") if streaming else answer(b"fine")
     upstreams = Upstreams([await bench.one(failure, failure, good)], RETRIES)
     assert await routed(upstreams, streaming=streaming) == b"fine"
+
+
+@pytest.mark.parametrize("streaming", [False, True], ids=["whole", "streamed"])
+async def test_a_kept_connection_that_ends_as_it_is_used_again_costs_no_answer(
+    bench: Bench, streaming: bool
+) -> None:
+    good = stream(b"fine") if streaming else answer(b"fine")
+    server = await bench.server(good, [CUT], good)
+    upstreams = Upstreams([bench.client(server)], RETRIES)
+    for _ in range(2):
+        assert await routed(upstreams, streaming=streaming) == b"fine"
+    assert (len(server.requests), server.connections) == (3, 2)
 
 
 @pytest.mark.parametrize("nothing", [stream(CUT), stream()], ids=["cut", "empty"])

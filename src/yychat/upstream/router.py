@@ -110,7 +110,9 @@ class Upstreams:
             raise UpstreamModelUnknown(
                 "no upstream has this model; GET /v1/models lists them", param="model"
             )
-        return sorted(having, key=lambda candidate: candidate.breaker.cooling)
+        if len(having) > 1:
+            having.sort(key=lambda candidate: candidate.breaker.cooling)
+        return having
 
 
 class _Attempts:
