@@ -642,6 +642,18 @@ async def test_the_newest_are_listed_first_and_the_answer_before_its_question(
     assert [record.text for record in await here.memory.listing(owner(), 3)] == ["a2", "q2", "a1"]
 
 
+async def test_a_turn_is_listed_while_it_leaves_the_outbox(here: Instance, there: Instance) -> None:
+    await here.remember(*(turn(f"old {number}", "") for number in range(1_000)))
+    for number in range(20):
+        new = turn(f"new {number}", "", at=1_000.0 + number)
+        await here.say(new)
+        delivering = asyncio.create_task(here.deliver())
+        while not delivering.done():  # reading that many takes longer than a delivery
+            newest, *_ = await there.memory.listing(owner(), 1_000)
+            assert newest.text == new.user
+        await delivering
+
+
 async def test_every_record_has_an_id_of_its_own(here: Instance) -> None:
     await here.remember(*(turn("same words", "same words") for _ in range(20)))
     listed = [record.id for record in await here.memory.listing(owner(), 1_000)]

@@ -3,7 +3,8 @@
 import sqlite3
 import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import msgspec
@@ -79,9 +80,18 @@ class SqliteTurns:
         return await self._database.write(work, scrub=True)
 
 
-def _look(connection: sqlite3.Connection, owner: Owner, seen: int, after: int, place: int) -> Look:
-    connection.execute("BEGIN")  # one snapshot: a turn leaving the outbox is seen on one side
+@contextmanager
+def _snapshot(connection: sqlite3.Connection) -> Iterator[None]:
+    """All that is read is of one moment: a turn leaving the outbox is seen on one side."""
+    connection.execute("BEGIN")
     try:
+        yield
+    finally:
+        connection.execute("COMMIT")
+
+
+def _look(connection: sqlite3.Connection, owner: Owner, seen: int, after: int, place: int) -> Look:
+    with _snapshot(connection):
         current = epoch(connection, owner)
         if current != seen:
             after = place = 0
@@ -91,8 +101,6 @@ def _look(connection: sqlite3.Connection, owner: Owner, seen: int, after: int, p
         )
         turns = [_stored(row) for row in rows]
         waiting = pending_turns(connection, owner, KIND, after=place)
-    finally:
-        connection.execute("COMMIT")
     turns += [StoredTurn(turn, seq=None) for _, turn in waiting]
     return Look(epoch=current, turns=turns, mark=waiting[-1][0] if waiting else place)
 
@@ -143,12 +151,14 @@ def _append(
 
 
 def _newest(connection: sqlite3.Connection, owner: Owner, limit: int) -> list[Turn]:
-    rows = connection.execute(
-        f"SELECT {COLUMNS} FROM turns WHERE owner = ? ORDER BY seq DESC LIMIT ?", (owner.key, limit)
-    )
-    stored = [_stored(row).turn for row in rows]
+    with _snapshot(connection):
+        rows = connection.execute(
+            f"SELECT {COLUMNS} FROM turns WHERE owner = ? ORDER BY seq DESC LIMIT ?",
+            (owner.key, limit),
+        )
+        stored = [_stored(row).turn for row in rows]
+        pending = pending_turns(connection, owner, KIND)
     known = {turn.id for turn in stored}
-    pending = pending_turns(connection, owner, KIND)
     waiting = [turn for _, turn in pending if turn.id not in known]
     # By time, not by place: a dead letter would be the newest for ever.
     return sorted(waiting[::-1] + stored, key=lambda turn: turn.at, reverse=True)[:limit]
