@@ -57,17 +57,15 @@ class Postings:
     def find(self, terms: list[str], most: int) -> Found:
         """The entries of those of *terms* that occur; of the rarest *most*, if they are more."""
         held = sorted(filter(None, map(self._entries, dict.fromkeys(terms))), key=len)[:most]
+        # Copied: a view would keep the arrays from growing for as long as it lives.
         packed = np.frombuffer(b"".join(held), np.int64)
-        sizes = [len(entries) // packed.itemsize for entries in held]
         # What is calculated with whole numbers is converted each time; here it is once.
-        return Found(sizes, packed >> _COUNT_BITS, (packed & _MOST).astype(np.float64))
+        counts = (packed & _MOST).astype(np.float64)
+        return Found(list(map(len, held)), packed >> _COUNT_BITS, counts)
 
-    def _entries(self, term: str) -> bytes:
-        """As a copy: a view would keep the arrays from growing for as long as it lives."""
-        entries = b""
-        if older := self._older.get(term):
-            start = bisect_left(older, self._first << _COUNT_BITS)
-            entries = older[start:].tobytes()
-        if newer := self._newer.get(term):
-            entries += newer.tobytes()
-        return entries
+    def _entries(self, term: str) -> "array[int] | None":
+        older, newer = self._older.get(term), self._newer.get(term)
+        if older is None:
+            return newer
+        alive = older[bisect_left(older, self._first << _COUNT_BITS) :]
+        return alive if newer is None else alive + newer

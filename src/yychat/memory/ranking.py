@@ -199,9 +199,10 @@ def _best(scores: Scores, matched: NDArray[np.bool_], limit: int) -> NDArray[np.
     """The rows of the *limit* best that matched, the newer of equals first."""
     if len(scores) > limit:
         ranked = np.where(matched, scores, -np.inf)
-        matched = matched & (ranked >= np.partition(ranked, -limit)[-limit])
-    rows = np.flatnonzero(matched)[::-1]
-    order = np.argsort(-scores[rows], kind="stable")
+        ranked.partition(-limit)
+        matched = matched & (scores >= ranked[-limit])
+    rows = matched.nonzero()[0][::-1]
+    order = (-scores[rows]).argsort(kind="stable")
     return rows[order][:limit]
 
 
