@@ -199,7 +199,7 @@ async def test_leaving_during_a_tool_call_ends_the_tool() -> None:
         return {"type": "http.disconnect"}
 
     async def answering() -> None:
-        async with unless_gone(receive):
+        with unless_gone(receive):
             await answers(replay, asked(), tools(echo))
 
     task = asyncio.create_task(answering())
@@ -253,7 +253,7 @@ async def test_a_client_that_leaves_as_the_block_ends_cancels_nothing_after_it()
         return {"type": "http.disconnect"}
 
     async def answering() -> str:
-        async with unless_gone(receive):
+        with unless_gone(receive):
             await done
         for _ in range(5):
             await asyncio.sleep(0)
@@ -272,7 +272,7 @@ async def test_cancellation_from_elsewhere_is_no_hang_up() -> None:
         raise AssertionError
 
     async def answering() -> None:
-        async with unless_gone(receive):
+        with unless_gone(receive):
             await asyncio.Event().wait()
 
     task = asyncio.create_task(answering())

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from yychat.errors import ConfigurationError, StoreError
-from yychat.sqlite import BACKLOG, GROUP, MIGRATIONS, Database, Work
+from yychat.sqlite import BACKLOG, GROUP, MIGRATIONS, READERS, Database, Work
 
 
 @pytest.fixture
@@ -193,6 +193,40 @@ async def test_reads_do_not_wait_for_writes(database: Database) -> None:
     await task
 
 
+async def hold_readers(database: Database) -> tuple[list[Held], list["asyncio.Task[None]"]]:
+    """Everything read from now on waits until the returned reads are let go."""
+    held = [Held() for _ in range(READERS)]
+    tasks = [asyncio.create_task(database.read(each)) for each in held]
+    for each in held:
+        await asyncio.to_thread(each.begun.wait, 30)
+    return held, tasks
+
+
+async def test_a_read_whose_waiter_left_before_it_began_is_not_made(database: Database) -> None:
+    held, tasks = await hold_readers(database)
+    made: list[str] = []
+    left = asyncio.create_task(database.read(lambda _: made.append("left")))
+    stayed = asyncio.create_task(database.read(lambda _: made.append("stayed")))
+    await asyncio.sleep(0)
+    left.cancel()
+    await asyncio.sleep(0)
+    for each in held:
+        each.let_go()
+    await asyncio.gather(stayed, *tasks)
+    assert made == ["stayed"]
+
+
+async def test_an_error_of_a_read_reaches_who_waits_for_it(database: Database) -> None:
+    def fail(_connection: sqlite3.Connection) -> None:
+        raise LookupError("not there")
+
+    with pytest.raises(LookupError, match="not there"):
+        await database.read(fail)
+    with pytest.raises(StoreError, match="SQLITE_ERROR"):
+        await database.read(lambda c: c.execute("SELECT nothing FROM nowhere"))
+    assert await erased(database) == []
+
+
 async def test_a_loop_that_went_away_does_not_hurt_the_next_one(database: Database) -> None:
     def leave() -> None:
         async def write_and_go() -> None:
@@ -216,6 +250,15 @@ async def test_closing_finishes_what_waits(path: Path) -> None:
     database.close()
     assert len(await asyncio.gather(*writes)) == 1_000
     assert len(outside(path)) == 1_000
+
+
+async def test_closing_finishes_the_reads_that_wait(path: Path) -> None:
+    database = Database(path)
+    await database.write(note("anna"))
+    reads = [asyncio.create_task(erased(database)) for _ in range(100)]
+    await asyncio.sleep(0)
+    database.close()
+    assert await asyncio.gather(*reads) == [["anna"]] * 100
 
 
 async def test_a_closed_store_says_so(path: Path) -> None:

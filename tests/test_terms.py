@@ -36,6 +36,15 @@ def test_stop_words_and_contractions_are_left_out() -> None:
     assert terms("I don't think that it's Anna's, can’t be") == ["think", "anna"]
 
 
+def test_quotes_and_signs_stand_between_words() -> None:
+    assert terms("'tea';sugar_milk (rock'n'oats)") == ["tea", "sugar", "milk", "rock", "oat"]
+
+
+@given(st.text(st.sampled_from("abcdest019 '_-.\n\t\x1f")))
+def test_plain_text_has_the_terms_that_it_has_beside_a_sign_that_is_not(text: str) -> None:
+    assert terms(text) == terms(f"{text} €")
+
+
 def test_repetitions_are_kept() -> None:
     assert terms("tea, tea and TEA") == ["tea", "tea", "tea"]
 

@@ -184,11 +184,12 @@ def create_app(
         allow_headers=["*"],
         expose_headers=EXPOSED,
     )
+    patient = Middleware(Patient, seconds=settings.redis_timeout_ms / 1000)
     service = Starlette(
         routes=[*ROUTES, *SOCKETS],
         middleware=[
             Middleware(RequestId),
-            Middleware(Patient, seconds=settings.redis_timeout_ms / 1000),
+            *([patient] if settings.redis else []),
             *([cors] if origins else []),
             Middleware(LastResort),
             Middleware(

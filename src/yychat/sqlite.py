@@ -12,7 +12,6 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar, cast
@@ -27,6 +26,7 @@ SCRUB_BUSY = 0.2  # seconds to wait for readers before the log is emptied; answe
 SCRUB_AGAIN = 1.0  # seconds until that is tried again
 GROUP = 256  # the most writes that share one commit
 BACKLOG = 20_000  # the most writes that may wait; beyond it the store counts as unavailable
+READERS = 2
 
 MIGRATIONS: Sequence[str] = (
     """
@@ -112,9 +112,9 @@ class Database:
     def __init__(self, path: Path, *, synchronous: Literal["normal", "full"] = "normal") -> None:
         self._path = path
         self._synchronous = synchronous
-        self._waiting: queue.Queue[_Write[Any] | None] = queue.Queue(BACKLOG)
-        self._readers = ThreadPoolExecutor(2, thread_name_prefix="sqlite-read")
-        self._local = threading.local()
+        # Not queue.Queue, whose locks cost the event loop more than all else about a write does.
+        self._waiting: queue.SimpleQueue[_Asked[Any] | None] = queue.SimpleQueue()
+        self._reads: queue.SimpleQueue[_Asked[Any] | None] = queue.SimpleQueue()
         self._opened: list[sqlite3.Connection] = []
         self._closed = False
         self._scrub_at = math.inf
@@ -126,10 +126,8 @@ class Database:
         except (StoreError, ConfigurationError):
             self._let_go()
             raise
-        self._thread = threading.Thread(
-            target=self._write_forever, name="sqlite-write", daemon=True
-        )
-        self._thread.start()
+        self._threads = [_thread("sqlite-write", self._write_forever)]
+        self._threads += [_thread(f"sqlite-read-{n}", self._read_forever) for n in range(READERS)]
 
     async def write(self, work: Work[T], *, scrub: bool = False) -> T:
         """Run *work* in the next group commit and return its result once that is durable.
@@ -138,12 +136,10 @@ class Database:
         an older state. Cancelling the wait does not undo the work.
         """
         self._check_open()
-        loop = asyncio.get_running_loop()
-        write: _Write[T] = _Write(work, loop.create_future(), loop, scrub=scrub)
-        try:
-            self._waiting.put_nowait(write)
-        except queue.Full:
-            raise StoreError("the local store has too many writes waiting") from None
+        if self._waiting.qsize() >= BACKLOG:
+            raise StoreError("the local store has too many writes waiting")
+        write: _Asked[T] = _Asked(work, scrub=scrub)
+        self._waiting.put(write)
         return await write.future
 
     async def scrub(self) -> None:
@@ -153,8 +149,9 @@ class Database:
     async def read(self, work: Work[T]) -> T:
         """Run *work* on a read connection."""
         self._check_open()
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._readers, self._read, work)
+        read: _Asked[T] = _Asked(work)
+        self._reads.put(read)
+        return await read.future
 
     def close(self) -> None:
         """Commit what is waiting, then let go of the file. Blocks briefly; call it last."""
@@ -162,7 +159,10 @@ class Database:
             return
         self._closed = True
         self._waiting.put(None)
-        self._thread.join(timeout=10)
+        for _ in range(READERS):
+            self._reads.put(None)
+        for thread in self._threads:
+            thread.join(timeout=10)
         self._let_go()
 
     def _check_open(self) -> None:
@@ -170,7 +170,6 @@ class Database:
             raise StoreError("the local store is closed")
 
     def _let_go(self) -> None:
-        self._readers.shutdown()
         for connection in self._opened:
             connection.close()
 
@@ -193,12 +192,18 @@ class Database:
         connection.execute("PRAGMA cache_size = -4096")
         connection.execute("PRAGMA secure_delete = ON")  # erased is erased
 
-    def _read(self, work: Work[T]) -> T:
-        connection = getattr(self._local, "connection", None)
-        if connection is None:
-            connection = self._local.connection = self._connect()
-        with translated():
-            return work(connection)
+    def _read_forever(self) -> None:
+        connection: sqlite3.Connection | None = None
+        while (read := self._reads.get()) is not None:
+            if not read.future.cancelled():
+                try:
+                    connection = connection or self._connect()
+                except StoreError as error:
+                    read.error = error
+                else:
+                    read.run(connection)
+                _settle(read.loop, [read])
+            del read  # with what it found: the next one may be long in coming
 
     def _write_forever(self) -> None:
         last = False
@@ -213,9 +218,9 @@ class Database:
             for loop in {write.loop for write in group}:
                 _settle(loop, [write for write in group if write.loop is loop])
 
-    def _gather(self) -> tuple[list["_Write[Any]"], bool]:
+    def _gather(self) -> tuple[list["_Asked[Any]"], bool]:
         """What waits, after waiting for something; and whether that is the last."""
-        group: list[_Write[Any]] = []
+        group: list[_Asked[Any]] = []
         with suppress(queue.Empty):
             write = self._waiting.get(timeout=None if self._scrub_at == math.inf else SCRUB_AGAIN)
             while write is not None:
@@ -226,12 +231,12 @@ class Database:
             return group, True
         return group, False
 
-    def _commit(self, group: list["_Write[Any]"]) -> None:
+    def _commit(self, group: list["_Asked[Any]"]) -> None:
         try:
             with translated():
                 self._writer.execute("BEGIN IMMEDIATE")
                 for write in group:
-                    write.run(self._writer)
+                    _in_savepoint(self._writer, write)
                 self._writer.execute("COMMIT")
         except StoreError as error:
             for write in group:
@@ -250,29 +255,21 @@ class Database:
         self._scrub_at = time.monotonic() + SCRUB_AGAIN if busy else math.inf
 
 
-class _Write(Generic[T]):
-    """A write on its way: the work, who waits for it, and how it ended."""
+class _Asked(Generic[T]):
+    """A read or a write on its way: the work, who waits for it, and how it ended."""
 
-    def __init__(
-        self,
-        work: Work[T],
-        future: asyncio.Future[T],
-        loop: asyncio.AbstractEventLoop,
-        *,
-        scrub: bool,
-    ) -> None:
-        self.work, self.future, self.loop, self.scrub = work, future, loop, scrub
+    def __init__(self, work: Work[T], *, scrub: bool = False) -> None:
+        self.work, self.scrub = work, scrub
+        self.loop = asyncio.get_running_loop()
+        self.future: asyncio.Future[T] = self.loop.create_future()
         self.result: T | None = None
         self.error: Exception | None = None
 
     def run(self, connection: sqlite3.Connection) -> None:
-        connection.execute("SAVEPOINT one")
         try:
             self.result = self.work(connection)
         except Exception as error:  # noqa: BLE001 - not handled here: handed to the one who waits
-            connection.execute("ROLLBACK TO one")
             self.error = error
-        connection.execute("RELEASE one")
 
     def settle(self) -> None:
         if self.future.done():  # its waiter was cancelled meanwhile
@@ -285,10 +282,24 @@ class _Write(Generic[T]):
             self.future.set_result(cast(T, self.result))
 
 
-def _settle(loop: asyncio.AbstractEventLoop, writes: list[_Write[Any]]) -> None:
+def _thread(name: str, work: Callable[[], None]) -> threading.Thread:
+    thread = threading.Thread(target=work, name=name, daemon=True)
+    thread.start()
+    return thread
+
+
+def _in_savepoint(connection: sqlite3.Connection, write: _Asked[Any]) -> None:
+    connection.execute("SAVEPOINT one")
+    write.run(connection)
+    if write.error is not None:
+        connection.execute("ROLLBACK TO one")
+    connection.execute("RELEASE one")
+
+
+def _settle(loop: asyncio.AbstractEventLoop, asked: list[_Asked[Any]]) -> None:
     def settle_all() -> None:
-        for write in writes:
-            write.settle()
+        for each in asked:
+            each.settle()
 
     with suppress(RuntimeError):  # the loop is gone, and with it everybody who waited
         loop.call_soon_threadsafe(settle_all)

@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
+import os
 import time
-import uuid
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from functools import partial
@@ -200,7 +200,7 @@ class Conversing:
     def _turn(self, request: ChatRequest, answer: Answer) -> Turn:
         longest, mode = self._options.longest_text, self._options.save
         return Turn(
-            id=uuid.uuid4().hex,
+            id=os.urandom(16).hex(),
             at=self._clock(),
             user="" if mode == "assistant" else request.question[:longest],
             assistant="" if mode == "user" else answer.text[:longest],

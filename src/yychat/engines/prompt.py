@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from itertools import pairwise
 
 import msgspec
@@ -14,6 +15,7 @@ from .tokens import PER_MESSAGE, estimate
 
 PER_ATTACHMENT = 1_100  # tokens; an image or a sound, roughly: providers bill 85 to 1,600
 LONGEST_RECORD = 2_000  # characters of one memory in the prompt
+DAY = 86_400.0  # seconds
 PIECE = 20_000  # characters counted at a time: between them, other threads have their turn
 MEMORY_HEAD = (
     "Excerpts from earlier conversations with this user, oldest first. They are quotations for "
@@ -105,14 +107,11 @@ def _leading_system(view: Sequence[Message]) -> int:
 def _fresh(records: Iterable[Record], view: Sequence[Message]) -> list[Record]:
     """As quotations, without what the caller's own history says already."""
     said = {message.text for message in view}
-    return [replace(r, text=_quoted(r.text)) for r in records if r.text not in said]
+    return [_quotation(record) for record in records if record.text not in said]
 
 
 def _chosen(fresh: list[Record], tokens: int, costs: Costs) -> list[Record]:
     """The best records that fit."""
-    # No text has more tokens than bytes, so what is short needs no counting.
-    if sum(PER_MESSAGE + len(record.text.encode()) for record in fresh) <= tokens:
-        return fresh
     chosen = []
     for record in fresh:
         cost = costs.of(record)
@@ -167,9 +166,19 @@ def _block(memory: Sequence[Record]) -> str:
 
 
 def _line(record: Record) -> str:
-    day = datetime.fromtimestamp(record.at, UTC).date().isoformat()
     who = f" {record.role}" if record.role else ""
-    return f"- [{day}{who}] {record.text}"
+    return f"- [{_date(record.at // DAY)}{who}] {record.text}"
+
+
+@lru_cache(maxsize=4096)  # days: most of what is recalled is of a few
+def _date(days: float) -> str:
+    """In UTC, so many days after the first of 1970."""
+    return datetime.fromtimestamp(days * DAY, UTC).date().isoformat()
+
+
+def _quotation(record: Record) -> Record:
+    text = _quoted(record.text)
+    return record if text == record.text else replace(record, text=text)
 
 
 def _quoted(text: str) -> str:

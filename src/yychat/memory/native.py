@@ -286,23 +286,25 @@ class _Warm:
         self.seq = max(self.seq, stored.seq or 0)
         if stored.turn.at < horizon:
             return
-        known = self._known.get(stored.turn.id)
-        vectors = self._vectors(stored)
+        spoken, known = _spoken(stored.turn), self._known.get(stored.turn.id)
+        vectors = self._vectors(stored, spoken)
         if known is not None:  # first seen in the outbox; its vectors come with the stored row
             for position, vector in zip(known, vectors, strict=False):
                 if vector is not None:
                     self._index.set_vector(position, vector)
             return
         positions = self._known[stored.turn.id] = []
-        for (role, text), vector in zip(_spoken(stored.turn), vectors, strict=True):
-            session = "one" if self._one_session else None
+        session = "one" if self._one_session else None
+        for (role, text), vector in zip(spoken, vectors, strict=True):
             position = self._index.add(text, stored.turn.at, session=session, vector=vector)
             self._documents[position] = (stored.turn, role)
             positions.append(position)
         self._words += _weight(stored.turn)
 
-    def _vectors(self, stored: StoredTurn) -> Sequence[Vector | None]:
-        spoken, vectors = _spoken(stored.turn), stored.vectors
+    def _vectors(
+        self, stored: StoredTurn, spoken: list[tuple[Speaker, str]]
+    ) -> Sequence[Vector | None]:
+        vectors = stored.vectors
         if vectors is None or vectors.model != self._model:
             return [None] * len(spoken)
         raw = {"user": vectors.user, "assistant": vectors.assistant}
@@ -316,7 +318,7 @@ def _heavy(look: Look) -> bool:
 
 def _spoken(turn: Turn) -> list[tuple[Speaker, str]]:
     both: list[tuple[Speaker, str]] = [("user", turn.user), ("assistant", turn.assistant)]
-    return [(role, text) for role, text in both if text]
+    return both if turn.user and turn.assistant else [said for said in both if said[1]]
 
 
 def _packed(vector: Vector) -> bytes:
@@ -324,7 +326,7 @@ def _packed(vector: Vector) -> bytes:
 
 
 def _weight(turn: Turn) -> int:
-    return sum(1 + len(text) // PAGE for _, text in _spoken(turn))
+    return sum([1 + len(text) // PAGE for text in (turn.user, turn.assistant) if text])
 
 
 def _records(turn: Turn) -> list[Record]:

@@ -17,9 +17,9 @@ Held = dict[str, "array[int]"]
 class Found(NamedTuple):
     """The entries of some terms, term by term: ``sizes[n]`` of them belong to the n-th."""
 
-    sizes: NDArray[np.int64]
+    sizes: list[int]
     positions: NDArray[np.int64]
-    counts: NDArray[np.int64]
+    counts: NDArray[np.float64]
 
 
 class Postings:
@@ -39,11 +39,12 @@ class Postings:
 
     def add(self, position: int, counts: Mapping[str, int]) -> None:
         """*position* is above all earlier ones; a count beyond 255 is as good as 255."""
+        base, newer = position << _COUNT_BITS, self._newer
         for term, count in counts.items():
-            entry = position << _COUNT_BITS | min(count, _MOST)
-            held = self._newer.get(term)
+            entry = base | (count if count < _MOST else _MOST)
+            held = newer.get(term)
             if held is None:
-                self._newer[term] = array("q", (entry,))
+                newer[term] = array("q", (entry,))
             else:
                 held.append(entry)
 
@@ -56,16 +57,15 @@ class Postings:
     def find(self, terms: list[str], most: int) -> Found:
         """The entries of those of *terms* that occur; of the rarest *most*, if they are more."""
         held = sorted(filter(None, map(self._entries, dict.fromkeys(terms))), key=len)[:most]
+        # Copied: a view would keep the arrays from growing for as long as it lives.
         packed = np.frombuffer(b"".join(held), np.int64)
-        sizes = np.array([len(entries) for entries in held], np.int64) // packed.itemsize
-        return Found(sizes, packed >> _COUNT_BITS, packed & _MOST)
+        # What is calculated with whole numbers is converted each time; here it is once.
+        counts = (packed & _MOST).astype(np.float64)
+        return Found(list(map(len, held)), packed >> _COUNT_BITS, counts)
 
-    def _entries(self, term: str) -> bytes:
-        """As a copy: a view would keep the arrays from growing for as long as it lives."""
-        entries = b""
-        if older := self._older.get(term):
-            start = bisect_left(older, self._first << _COUNT_BITS)
-            entries = older[start:].tobytes()
-        if newer := self._newer.get(term):
-            entries += newer.tobytes()
-        return entries
+    def _entries(self, term: str) -> "array[int] | None":
+        older, newer = self._older.get(term), self._newer.get(term)
+        if older is None:
+            return newer
+        alive = older[bisect_left(older, self._first << _COUNT_BITS) :]
+        return alive if newer is None else alive + newer

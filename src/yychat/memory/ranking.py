@@ -156,16 +156,17 @@ class Index:
     def _matching(self, terms: list[str]) -> Scores:
         """BM25 over the documents, oldest first; a word said twice in a question counts once."""
         found = self._postings.find(terms, MOST_TERMS)
-        rarity = np.log1p((len(self) - found.sizes + 0.5) / (found.sizes + 0.5)) * (K1 + 1.0)
-        rows = found.positions - self._first
-        damping = self._lengths.values[rows]
-        damping *= K1 * B * len(self) / max(self._words, len(self))
-        damping += K1 * (1.0 - B) + found.counts
-        gains = np.repeat(rarity, found.sizes)
+        rows, documents = found.positions - self._first, len(self)
+        scale = K1 * B * documents / max(self._words, documents)
+        damping = (self._lengths.values * scale + K1 * (1.0 - B))[rows]
+        damping += found.counts
+        # A dozen terms are too few for numpy to be faster.
+        rarity = [math.log1p((documents - n + 0.5) / (n + 0.5)) * (K1 + 1.0) for n in found.sizes]
+        gains = np.repeat(np.array(rarity), found.sizes)
         gains *= found.counts
         gains /= damping
         # Without an entry at all, bincount counts in integers.
-        return np.bincount(rows, gains, minlength=len(self)).astype(np.float64, copy=False)
+        return np.bincount(rows, gains, minlength=documents).astype(np.float64, copy=False)
 
     def _spread(self, own: Scores) -> Scores:
         """*own* and what neighbours give: an answer often shares no word with its question."""
@@ -196,11 +197,12 @@ def _scaled(scores: Scores) -> Scores:
 
 def _best(scores: Scores, matched: NDArray[np.bool_], limit: int) -> NDArray[np.intp]:
     """The rows of the *limit* best that matched, the newer of equals first."""
-    rows = np.flatnonzero(matched)[::-1]
-    if len(rows) > limit:
-        threshold = np.partition(scores[rows], -limit)[-limit]
-        rows = rows[scores[rows] >= threshold]
-    order = np.argsort(-scores[rows], kind="stable")
+    if len(scores) > limit:
+        ranked = np.where(matched, scores, -np.inf)
+        ranked.partition(-limit)
+        matched = matched & (scores >= ranked[-limit])
+    rows = matched.nonzero()[0][::-1]
+    order = (-scores[rows]).argsort(kind="stable")
     return rows[order][:limit]
 
 

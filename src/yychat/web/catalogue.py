@@ -24,13 +24,13 @@ _tool_call = msgspec.json.Decoder(ToolCallRequest)
 
 
 async def models(request: Request) -> Response:
-    async with unless_gone(request.receive):
+    with unless_gone(request.receive):
         entries = await services_of(request).models.all()
     return reply(ModelList([msgspec.convert(e, Model, from_attributes=True) for e in entries]))
 
 
 async def model(request: Request) -> Response:
-    async with unless_gone(request.receive):
+    with unless_gone(request.receive):
         entry = await services_of(request).models.get(request.path_params["model"])
     return reply(msgspec.convert(entry, Model, from_attributes=True))
 
@@ -61,7 +61,7 @@ async def call_tool(request: Request) -> Response:
     allowed = {tool["function"]["name"] for tool in offered}
     if asked.name not in allowed:
         raise NotFound("there is no such tool here; GET /v1/tools lists them", param="name")
-    async with unless_gone(request.receive):
+    with unless_gone(request.receive):
         result = await services.tools.call(asked.name, asked.arguments, allowed=allowed)
     return reply(
         ToolCallResult(

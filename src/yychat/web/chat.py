@@ -1,8 +1,7 @@
 """POST /v1/chat/completions."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -38,22 +37,17 @@ async def chat_completions(request: Request) -> Response:
         services.models.check(chat.model)
         chunks = admission.metered(services.engines.generate_response(chat), chat)
         held.push_async_callback(chunks.aclose)
-        async with unless_gone(request.receive), _until(ends):
-            first = await anext(chunks)
+        try:
+            with unless_gone(request.receive):
+                async with asyncio.timeout_at(ends):
+                    first = await anext(chunks)
+        except TimeoutError:
+            raise DeadlineExceeded("the answer took longer than allowed") from None
         assert first.about is not None
         headers = {**_headers(first.about), **admission.headers}
         if chat.stream:
             return EventStream(first, chunks, ends, headers, held.pop_all())
         return HeldReply(first.data, held.pop_all(), headers)
-
-
-@asynccontextmanager
-async def _until(ends: float) -> AsyncIterator[None]:
-    try:
-        async with asyncio.timeout_at(ends):
-            yield
-    except TimeoutError:
-        raise DeadlineExceeded("the answer took longer than allowed") from None
 
 
 def _headers(about: About) -> dict[str, str]:

@@ -27,8 +27,9 @@ async def embeddings(request: Request) -> Response:
         services.models.check(asked.model)
         payload = {name: raw for name, raw in decoded(body, _fields).items() if name != "model"}
         try:
-            async with unless_gone(request.receive), asyncio.timeout(services.request_timeout):
-                answer = await services.upstreams.post("/embeddings", asked.model, payload)
+            with unless_gone(request.receive):
+                async with asyncio.timeout(services.request_timeout):
+                    answer = await services.upstreams.post("/embeddings", asked.model, payload)
         except TimeoutError:
             raise DeadlineExceeded("the embeddings took longer than allowed") from None
         admission.embedded(answer, asked.input)

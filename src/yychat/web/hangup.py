@@ -1,8 +1,8 @@
 """Noticing that the client has left, while something else is being awaited."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from starlette.types import Receive
 
@@ -13,8 +13,8 @@ class ClientGone(Exception):
     """Nobody is waiting for this response any more."""
 
 
-@asynccontextmanager
-async def unless_gone(receive: Receive) -> AsyncIterator[None]:
+@contextmanager
+def unless_gone(receive: Receive) -> Iterator[None]:
     """Cancel the block as soon as the client hangs up, and raise ``ClientGone`` then.
 
     The request's body must have been read: what ``receive`` gives next is the disconnect.

@@ -1,8 +1,8 @@
 """Around every request: an id, and an answer even where the code is wrong."""
 
 import logging
+import os
 import re
-import uuid
 from collections.abc import Collection
 
 from starlette.datastructures import Headers
@@ -33,7 +33,7 @@ class RequestId:
             await self._app(scope, receive, send)
             return
         given = Headers(scope=scope).get("x-request-id", "")
-        request_id = given if _GIVEN_ID.match(given) else f"req_{uuid.uuid4().hex}"
+        request_id = given if _GIVEN_ID.match(given) else f"req_{os.urandom(16).hex()}"
         scope.setdefault("state", {})["request_id"] = request_id
         header = (b"x-request-id", request_id.encode())
 

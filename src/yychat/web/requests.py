@@ -5,7 +5,7 @@ import re
 from typing import Any, TypeVar
 
 import msgspec
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 
 from ..chat import ChatRequest, Message
 from ..errors import BodyTimeout, BodyTooLarge, InvalidRequest
@@ -32,21 +32,23 @@ async def body_of(request: Request, most: int) -> bytes:
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > most:
         raise _too_large(most)
-    pieces, size = [], 0
+    pieces, size, more = [], 0, True
     try:
         async with asyncio.timeout(BODY_WITHIN):
-            async for piece in request.stream():
-                pieces.append(piece)
-                size += len(piece)
+            while more:
+                message = await request.receive()
+                if message["type"] == "http.disconnect":
+                    raise ClientGone
+                pieces.append(message.get("body", b""))
+                size += len(pieces[-1])
                 if size > most:
                     raise _too_large(most)
+                more = message.get("more_body", False)
     except TimeoutError:
         # What still comes of it could be taken for the next request.
         raise BodyTimeout(
             "the body did not arrive in time", headers={"connection": "close"}
         ) from None
-    except ClientDisconnect:
-        raise ClientGone from None
     return _utf8(b"".join(pieces))
 
 

@@ -7,6 +7,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route, WebSocketRoute
+from starlette.types import Receive, Scope, Send
 
 from ..errors import YYChatError
 from ..telemetry.observation import current
@@ -45,8 +46,18 @@ class _Id(Convertor[str]):
 
 register_url_convertor("id", _Id())
 
+
+class _Chat:
+    """As ASGI: around a function Starlette puts a net for exceptions, which is under all routes
+    already, and every chunk of a stream would have to pass it."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        response = await chat.chat_completions(Request(scope, receive, send))
+        await response(scope, receive, send)
+
+
 ROUTES = [
-    Route("/v1/chat/completions", chat.chat_completions, methods=["POST"]),
+    Route("/v1/chat/completions", _Chat(), methods=["POST"]),
     Route("/v1/embeddings", embeddings.embeddings, methods=["POST"]),
     Route("/v1/models", catalogue.models),
     Route("/v1/models/{model:path}", catalogue.model),

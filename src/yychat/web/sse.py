@@ -49,7 +49,7 @@ class EventStream(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async with self._held:
             try:
-                async with unless_gone(receive):
+                with unless_gone(receive):
                     await self._send(send)
             except ClientGone:
                 log.debug("the client left in the middle of an answer")
