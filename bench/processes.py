@@ -42,8 +42,14 @@ class Program:
             async for line in self._process.stdout:
                 if found := _LISTENING.search(line):
                     self.listening, self.port = time.monotonic_ns(), int(found[1])
+                    self._reading = asyncio.create_task(self._read(self._process.stdout))
                     return
         raise RuntimeError("the program ended before it listened")
+
+    async def _read(self, said: asyncio.StreamReader) -> None:
+        """What else it says: a program that nobody reads comes to a halt, or keeps its lines."""
+        while await said.read(65_536):
+            pass
 
     def cpu(self) -> float:
         """Seconds that it and its children have spent in all their threads, in user and kernel, by
