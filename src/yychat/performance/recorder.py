@@ -56,14 +56,23 @@ class Recorder:
         self._shared, self._dropped, self._clock = shared, dropped, clock
         self._instance = instance
         self._ring = ring or Ring(clock=clock)
+        self._spans: deque[Ended] = deque()
         self._waiting: deque[Record] = deque()
         self._sending, self._counting = asyncio.Lock(), asyncio.Lock()
 
     def ended(self, span: Ended) -> None:
-        """A server span has ended. Never waits; costs some microseconds."""
-        record = record_of(span, self._instance)
-        if record is not None:
-            self.put(record)
+        """A server span has ended. Never waits, and does next to nothing: any thread may call."""
+        if len(self._spans) < WAITING:
+            self._spans.append(span)
+        else:
+            self._dropped(1)
+
+    def _take(self) -> None:
+        """Make records of what has ended."""
+        while self._spans:
+            record = record_of(self._spans.popleft(), self._instance)
+            if record is not None:
+                self.put(record)
 
     def put(self, record: Record) -> None:
         self._ring.put(record)
@@ -83,6 +92,7 @@ class Recorder:
 
     async def flush(self) -> None:
         """Bring what waits, as far as that is possible now."""
+        self._take()
         if self._shared is None:
             return
         async with self._sending:

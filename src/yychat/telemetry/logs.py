@@ -10,9 +10,10 @@ import os
 import select
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from time import time
 from typing import Any, Literal, TextIO
 
@@ -24,11 +25,12 @@ from starlette.types import Scope
 from ..background import place_of
 from . import semconv
 from .observation import Observation
+from .tracer import Attributes
 
 Form = Literal["auto", "json", "text"]
 Fields = dict[str, Any]
-# When, level, logger, message, within which span, what else is known.
-Line = tuple[float, int, str, str, SpanContext, Fields]
+# When, level, logger, message, within which span, what else is known or says it.
+Line = tuple[float, int, str, str, SpanContext, Fields | Callable[[], Fields]]
 
 OURS = "yychat"
 REQUESTS = "yychat.request"
@@ -94,22 +96,13 @@ class Logs(logging.Handler):
     def finished(self, observation: Observation, scope: Scope, status: int) -> None:
         """One request, said from inside its span: see ``telemetry.http.Finished``."""
         span = observation.span
-        found: Fields = dict(getattr(span, "attributes", None) or {})
-        route = found.get(semconv.HTTP_ROUTE, "")
-        level = _level(route, status, found.get(semconv.OUTCOME))
+        found = getattr(span, "attributes", None) or {}
+        level = _level(found.get(semconv.HTTP_ROUTE, ""), status, found.get(semconv.OUTCOME))
         if not self._requests.isEnabledFor(level):
             return
-        fields: Fields = {
-            "method": scope["method"],
-            "route": route,
-            "status": status,
-            "duration_seconds": round(sum(observation.timeline.spent.values()), 6),
-        }
-        if (request_id := scope.get("state", {}).get("request_id")) is not None:
-            fields["request_id"] = request_id
-        for name, attribute in _NOTED:
-            if (value := found.get(attribute)) is not None:
-                fields[name] = value
+        request_id = scope.get("state", {}).get("request_id")
+        spent = observation.timeline.spent
+        fields = partial(_told, found, spent, scope["method"], status, request_id)
         self.put((time(), level, REQUESTS, "request", span.get_span_context(), fields))
 
     def close(self) -> None:
@@ -172,14 +165,14 @@ def said(record: logging.LogRecord) -> str:
 
 def as_json(line: Line) -> bytes:
     """One object, one line."""
-    at, level, logger, message, within, fields = line
+    at, level, logger, message, within, _ = line
     written = {
         "time": _moment(at).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         "level": logging.getLevelName(level),
         "logger": logger,
         "message": message,
         **_trace(within),
-        **fields,
+        **_fields(line),
     }
     try:
         return _encoder.encode(written) + b"\n"
@@ -190,14 +183,37 @@ def as_json(line: Line) -> bytes:
 
 def as_text(line: Line) -> bytes:
     """For a terminal: local time, and nothing that could steer it."""
-    at, level, logger, message, within, fields = line
+    at, level, logger, message, within, _ = line
     moment = _moment(at).astimezone().strftime("%H:%M:%S.%f")[:-3]
     words = [f"{moment} {logging.getLevelName(level):<7} {logger}: {message}"]
-    words += [f"{name}={value}" for name, value in fields.items()]
+    words += [f"{name}={value}" for name, value in _fields(line).items()]
     if trace_id := _trace(within).get("trace_id"):
         words.append(f"trace={trace_id}")
     text = " ".join(words).translate(_CONTROLS)
     return text.encode(errors="backslashreplace") + b"\n"
+
+
+def _told(
+    found: Attributes, spent: Mapping[Any, float], method: str, status: int, request_id: str | None
+) -> Fields:
+    """What the line of a request says. Asked for by the thread that writes it."""
+    found = dict(found)  # OpenTelemetry's own takes a lock for each look
+    fields: Fields = {
+        "method": method,
+        "route": found.get(semconv.HTTP_ROUTE, ""),
+        "status": status,
+        "duration_seconds": round(sum(spent.values()), 6),
+    }
+    if request_id is not None:
+        fields["request_id"] = request_id
+    for name, attribute in _NOTED:
+        if (value := found.get(attribute)) is not None:
+            fields[name] = value
+    return fields
+
+
+def _fields(line: Line) -> Fields:
+    return line[5]() if callable(line[5]) else line[5]
 
 
 def _level(route: str, status: int, outcome: Any) -> int:

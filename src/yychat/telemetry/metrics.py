@@ -37,6 +37,7 @@ class Metrics(Collector):
     """
 
     def __init__(self, allowed: Mapping[str, Iterable[str]] | None = None) -> None:
+        self.settle: Callable[[], None] = lambda: None  # asked before the series are read
         self.registry = CollectorRegistry(auto_describe=False)
         self._process = CollectorRegistry(auto_describe=False)
         self._metrics = {metric.name: metric for metric in CATALOGUE}
@@ -129,6 +130,7 @@ class Metrics(Collector):
         return self._rendering.text(self._snapshot(), form).encode() + encoder(self._process)
 
     def _snapshot(self) -> Snapshot:
+        self.settle()
         with self._making, self._lock:
             return Snapshot(
                 [(*key, number.value) for key, number in self._numbers.items()],
