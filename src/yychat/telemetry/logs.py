@@ -18,14 +18,13 @@ from time import time
 from typing import Any, Literal, TextIO
 
 import msgspec
-from opentelemetry import trace
 from opentelemetry.trace import SpanContext
 from starlette.types import Scope
 
 from ..background import place_of
 from . import semconv
 from .observation import Observation
-from .tracer import Attributes
+from .tracer import Attributes, current_context
 
 Form = Literal["auto", "json", "text"]
 Fields = dict[str, Any]
@@ -79,7 +78,7 @@ class Logs(logging.Handler):
         self._thread.start()
 
     def emit(self, record: logging.LogRecord) -> None:
-        within = trace.get_current_span().get_span_context()
+        within = current_context()
         fields: Fields = {}
         if record.exc_info and (error := record.exc_info[1]) is not None:
             fields["error"] = place_of(error)

@@ -68,9 +68,8 @@ class Timeline:
         self._turn()
 
     def _turn(self) -> None:
-        now = perf_counter()
-        running = self._running
-        self.spent[running] = self.spent.get(running, 0.0) + now - self._since
+        now, running, spent = perf_counter(), self._running, self.spent
+        spent[running] = spent.get(running, 0.0) + now - self._since
         self._since = now
         self._running = self._on_top[-1] if self._on_top else self._base
 

@@ -1,7 +1,7 @@
 """Making spans around what is watched: current while it runs, never across a ``yield``."""
 
 import re
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from types import TracebackType
 from typing import Any, TypeVar
@@ -23,7 +23,6 @@ from .tracer import LightSpan, Tracer, as_current
 
 T = TypeVar("T")
 _TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})\Z")
-Attributes = Mapping[str, Any]
 
 
 class span_of:
@@ -35,7 +34,7 @@ class span_of:
         self,
         tracer: Tracer,
         name: str,
-        attributes: Attributes,
+        attributes: dict[str, Any],
         *,
         kind: SpanKind = SpanKind.INTERNAL,
         links: tuple[Link, ...] = (),

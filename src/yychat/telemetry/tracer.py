@@ -7,7 +7,7 @@ look the same to whoever reads them, and to a collector.
 
 import random
 from collections.abc import Callable, Mapping, Sequence
-from contextvars import ContextVar, Token
+from contextvars import ContextVar
 from time import perf_counter_ns, time_ns
 from typing import Any, Protocol
 
@@ -75,10 +75,10 @@ class LightSpan(NonRecordingSpan):
     __slots__ = ("_begun", "_counting", "attributes", "context", "end_time", "kind", "start_time")
 
     def __init__(
-        self, context: SpanContext, counting: Counting, kind: SpanKind, attributes: Attributes
+        self, context: SpanContext, counting: Counting, kind: SpanKind, attributes: dict[str, Any]
     ) -> None:
         self.context, self.kind, self._counting = context, kind, counting
-        self.attributes = dict(attributes)
+        self.attributes = attributes
         self.start_time, self.end_time = time_ns(), 0
         self._begun = perf_counter_ns()
 
@@ -92,7 +92,7 @@ class LightSpan(NonRecordingSpan):
         self.attributes[key] = value
 
     def set_attributes(self, attributes: Attributes) -> None:
-        self.attributes |= attributes
+        self.attributes.update(attributes)
 
     def end(self, end_time: int | None = None) -> None:
         if not self.end_time:
@@ -107,25 +107,30 @@ class LightHead(LightSpan):
 
 
 class as_current:
-    """*span* is the current one within the block. Below a light head spans are light as well, and
-    need not be current: they would say no more than their head."""
+    """*span* is the current one within the block: for OpenTelemetry, too, if it is sampled. Below a
+    light head spans are light as well, and need not be current: they would say no more than it."""
 
-    __slots__ = ("_current", "_head", "_span")
+    __slots__ = ("_head", "_sampled", "_span")
 
     def __init__(self, span: LightSpan) -> None:
         self._span = span
-        self._head: Token[SpanContext | None] | None = None
 
     def __enter__(self) -> None:
-        span = self._span
-        if isinstance(span, LightHead):
-            self._head = _head.set(span.context)
-        self._current = contexts.attach(trace.set_span_in_context(span))
+        if isinstance(self._span, LightHead):
+            self._head = _head.set(self._span.context)
+        else:
+            self._sampled = contexts.attach(trace.set_span_in_context(self._span))
 
     def __exit__(self, *_: object) -> None:
-        contexts.detach(self._current)
-        if self._head is not None:
+        if isinstance(self._span, LightHead):
             _head.reset(self._head)
+        else:
+            contexts.detach(self._sampled)
+
+
+def current_context() -> SpanContext:
+    """Of the span that is current here; an invalid one where there is none."""
+    return _head.get() or trace.get_current_span().get_span_context()
 
 
 class SampledSpan(LightSpan):
@@ -138,7 +143,7 @@ class SampledSpan(LightSpan):
         context: SpanContext,
         counting: Counting,
         kind: SpanKind,
-        attributes: Attributes,
+        attributes: dict[str, Any],
         *,
         name: str,
         parent: SpanContext | None,
@@ -195,10 +200,11 @@ class Tracer:
         self,
         name: str,
         *,
-        attributes: Attributes,
+        attributes: dict[str, Any],
         kind: SpanKind = SpanKind.INTERNAL,
         links: Sequence[Link] = (),
     ) -> LightSpan:
+        """*attributes* are the span's from now on."""
         if (above := _head.get()) is not None:
             return LightSpan(above, self._counting, kind, attributes)
         parent = trace.get_current_span().get_span_context()
@@ -218,7 +224,7 @@ class Tracer:
         )
 
     def head(
-        self, kind: SpanKind, attributes: Attributes, parent: SpanContext | None = None
+        self, kind: SpanKind, attributes: dict[str, Any], parent: SpanContext | None = None
     ) -> LightHead | None:
         """The head of a trace in this process; None where it is sampled: then it is for
         OpenTelemetry to make. A caller's *parent* has decided already."""
