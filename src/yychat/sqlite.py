@@ -189,7 +189,7 @@ class Database:
     def _prepare(self, connection: sqlite3.Connection) -> None:
         _patiently(connection, "PRAGMA journal_mode = WAL")
         connection.execute(f"PRAGMA synchronous = {self._synchronous}")
-        connection.execute("PRAGMA cache_size = -4096")
+        connection.execute("PRAGMA cache_size = -1024")
         connection.execute("PRAGMA secure_delete = ON")  # erased is erased
 
     def _read_forever(self) -> None:
