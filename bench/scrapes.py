@@ -23,12 +23,13 @@ from yychat.telemetry.catalogue import CATALOGUE, Metric
 from yychat.telemetry.exposition import FRESH, OPENMETRICS, Exposition
 from yychat.telemetry.listener import MetricsListener, scraped
 from yychat.telemetry.metrics import Metrics
+from yychat.telemetry.series import Exemplar
 
 TICK = 0.002  # seconds
 BUSY = 0.001  # seconds of work for every tick: half of the loop
 PAUSE = FRESH + 0.05  # seconds between two scrapes: each is made anew
 PASSES = 300  # over the catalogue; the later ones find no place for more series
-EXEMPLAR = {"trace_id": "0" * 32, "span_id": "0" * 16}
+EXEMPLAR = Exemplar({"trace_id": "0" * 32, "span_id": "0" * 16}, 1_700_000_000.123)
 SCRAPER = """
 import http.client, sys, time
 port, seconds, pause = int(sys.argv[1]), float(sys.argv[2]), float(sys.argv[3])

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import threading
+import time
 
 import pytest
 from prometheus_client.exposition import choose_encoder
@@ -15,6 +16,7 @@ from remembering import Clock
 from yychat.telemetry.catalogue import CATALOGUE
 from yychat.telemetry.exposition import Exposition
 from yychat.telemetry.metrics import Metrics
+from yychat.telemetry.series import Exemplar
 
 # As Prometheus 2.42 and 3.0 ask.
 ACCEPT_2 = (
@@ -35,7 +37,11 @@ def metrics() -> Metrics:
     for metric in CATALOGUE:
         metrics.prepare(metric.name, *([label] for label in metric.labels))
     metrics.observe(
-        "http_server_request_duration_seconds", "/v1/models", "ok", amount=0.2, exemplar=TRACE
+        "http_server_request_duration_seconds",
+        "/v1/models",
+        "ok",
+        amount=0.2,
+        exemplar=Exemplar(TRACE, time.time()),
     )
     return metrics
 
@@ -66,7 +72,7 @@ def test_the_text_is_what_prometheus_client_writes_of_the_same_series(accept: st
         values = [dice.choice(["ok", "error", *strange]) for _ in metric.labels]
         amount = dice.choice([0.0, 0.004, 3.0, 1e7, 123456.789, 2e-9])
         if metric.kind == "histogram":
-            exemplar = TRACE if amount else None
+            exemplar = Exemplar(TRACE, 1_700_000_000.25) if amount else None
             metrics.observe(metric.name, *values, amount=amount, exemplar=exemplar)
         else:
             metrics.set(metric.name, *values, to=amount)

@@ -579,7 +579,9 @@ async def test_vectors_are_understood_packed_and_as_numbers(told: Any) -> None:
     assert said.dtype == np.float32
 
 
-@pytest.mark.parametrize("told", [None, "AACAPg", "!", "AAAA", "AADAfwAAgD8=", ["1"], {"0": 1.0}])
+@pytest.mark.parametrize(
+    "told", [None, "AACAPg", "!", "AAAA", "AADAfwAAgD8=", ["1"], {"0": 1.0}, [0.5, 1e300], [7e4]]
+)
 async def test_a_vector_that_is_none_is_a_protocol_error(told: Any) -> None:
     with pytest.raises(UpstreamProtocolError):
         await embedded(told)

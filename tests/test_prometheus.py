@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from yychat.instances.registry import Instance
 from yychat.telemetry.exposition import Exposition
 from yychat.telemetry.listener import MetricsListener, discovered, scraped
 from yychat.telemetry.metrics import Metrics
+from yychat.telemetry.series import Exemplar
 
 pytestmark = pytest.mark.slow
 
@@ -39,7 +41,9 @@ def test_exemplars_arrive_in_prometheus(tmp_path: Path) -> None:
     try:
         with prometheus(tmp_path / "prom", f"http://{me.address}/internal/sd") as prom:
             prom.until(lambda: prom.targets() == {"host:0": "up"})
-            metrics.observe(DURATION, "/v1/models", "ok", amount=0.2, exemplar=TRACE)
+            metrics.observe(
+                DURATION, "/v1/models", "ok", amount=0.2, exemplar=Exemplar(TRACE, time.time())
+            )
             prom.until(lambda: TRACE in prom.exemplars(f"{DURATION}_bucket"))
     finally:
         listener.close()

@@ -27,7 +27,8 @@ from yychat.sqlite import Database
 from yychat.telemetry import semconv
 from yychat.telemetry.metrics import Metrics
 from yychat.telemetry.observation import Observation, observe
-from yychat.telemetry.processor import SpanMetrics
+from yychat.telemetry.prices import Price
+from yychat.telemetry.processor import TOGETHER, SpanMetrics
 from yychat.telemetry.telemetry import Telemetry
 from yychat.upstream.router import Upstreams
 
@@ -206,6 +207,27 @@ def test_a_clock_that_is_set_back_takes_nothing_from_a_sum() -> None:
     name = "db_client_operation_duration_seconds"
     assert metrics.registry.get_sample_value(f"{name}_count", told) == 1
     assert metrics.registry.get_sample_value(f"{name}_sum", told) == 0
+
+
+def test_a_span_that_ends_while_others_are_counted_is_counted_too() -> None:
+    """As one does that the garbage collector closes in the middle of the counting."""
+    metrics = Metrics()
+
+    class Ends(dict[str, Price]):
+        def get(self, _model: str, _default: object = None) -> Any:
+            for _ in range(2 * TOGETHER):
+                counting.on_end(looked())
+            return None
+
+    def looked() -> ReadableSpan:
+        return ReadableSpan("look", attributes={semconv.DB_OPERATION: "look"})
+
+    counting = SpanMetrics(metrics, prices=Ends(m=Price(input=1.0, output=1.0)))
+    told = {semconv.OPERATION: semconv.INVOKE_AGENT, semconv.AGENT: "chat_engine"}
+    counting.on_end(ReadableSpan("agent", attributes={**told, semconv.OUTPUT_TOKENS: 1}))
+    name = "db_client_operation_duration_seconds_count"
+    looks = {"db_operation_name": "look", "result": "ok"}
+    assert metrics.registry.get_sample_value(name, looks) == 2 * TOGETHER
 
 
 def test_failures_of_telemetry_are_counted_by_where_they_were() -> None:

@@ -788,6 +788,12 @@ def test_a_base_url_that_is_none_is_refused_by_the_name_of_its_setting(
         endpoints_of(Settings(upstreams_file=file))
 
 
+def test_a_base_url_with_a_password_is_refused_and_not_shown() -> None:
+    with pytest.raises(errors.ConfigurationError, match="OPENAI_BASE_URL") as caught:
+        endpoints_of(Settings(openai_base_url="http://anna:zebra@localhost/v1"))
+    assert "zebra" not in caught.value.message
+
+
 @pytest.mark.parametrize("key", ["schl\u00fcssel", "two\nlines"])
 def test_a_key_that_no_header_can_bear_is_refused_and_not_shown(key: str) -> None:
     with pytest.raises(errors.ConfigurationError, match="OPENAI_API_KEY") as caught:

@@ -225,6 +225,15 @@ async def test_a_redirect_to_tls_on_the_same_host_takes_the_key_along() -> None:
     assert following.headers["Authorization"] == "sk-1"
 
 
+@pytest.mark.parametrize("place", ["http://anna:zebra@127.0.0.1:{}/v2", f"http://{'a' * 300}/"])
+async def test_a_redirect_to_where_nobody_can_go_is_a_broken_protocol(
+    upstream: ScriptedUpstream, sender: Sender, place: str
+) -> None:
+    upstream.script(redirect(307, place.format(upstream.base_url.split(":")[2].split("/")[0])))
+    with pytest.raises(aiohttp.InvalidURL):
+        await whole(sender)
+
+
 async def test_redirects_have_an_end(upstream: ScriptedUpstream, sender: Sender) -> None:
     upstream.script(redirect(308, "/v1/chat"))
     with pytest.raises(openai.APIStatusError):

@@ -12,6 +12,7 @@ from ..errors import UpstreamProtocolError
 Vector = NDArray[np.float32]
 
 LONGEST = 6_000  # characters of a text that are embedded; models refuse what is much longer
+LARGEST = 65_504.0  # of 16-bit floats, which vectors are stored as
 
 
 class Embedder(Protocol):
@@ -64,10 +65,8 @@ _read = msgspec.json.Decoder(_Reply).decode
 
 
 def _vector(told: bytes | list[float]) -> Vector:
-    """Raises ``ValueError``."""
-    if isinstance(told, list):
-        return np.asarray(told, dtype=np.float32)
-    vector = np.frombuffer(told, "<f4")
-    if not np.isfinite(vector).all():  # as JSON's numbers are
-        raise ValueError("no numbers")
+    """Raises ``ValueError``, also for what is no number or does not fit into a stored vector."""
+    vector = np.asarray(told) if isinstance(told, list) else np.frombuffer(told, "<f4")
+    if not (np.abs(vector) <= LARGEST).all():
+        raise ValueError("not the numbers of a vector")
     return vector.astype(np.float32, copy=False)

@@ -45,7 +45,8 @@ class Metrics(Collector):
             label: frozenset(values) for label, values in CLOSED.items()
         }
         self._allowed |= {label: frozenset() for label in CONFIGURED}
-        self._lock = threading.Lock()  # of every series' value
+        # Of every series' value. Whom the garbage collector interrupts may come here again.
+        self._lock = threading.RLock()
         self._making = threading.Lock()
         self._numbers: dict[Key, Number] = {}
         self._distributions: dict[Key, Distribution] = {}
@@ -96,7 +97,9 @@ class Metrics(Collector):
                 self._sizes[name] -= 1
                 self._left += 1
 
-    def observe(self, name: str, *values: str, amount: float, exemplar: Exemplar = None) -> None:
+    def observe(
+        self, name: str, *values: str, amount: float, exemplar: Exemplar | None = None
+    ) -> None:
         key = name, values
         distribution = self._distributions.get(key) or self._distribution(key)
         with self._lock:

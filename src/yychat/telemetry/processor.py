@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import SpanProcessor
-from opentelemetry.trace import SpanContext, SpanKind, TraceFlags
+from opentelemetry.trace import SpanKind, TraceFlags
 
 from . import semconv
 from .catalogue import ENGINES, MEMORIES
@@ -46,9 +46,9 @@ class SpanMetrics(SpanProcessor):
     ) -> None:
         self._metrics, self._ended, self._prices = metrics, ended, prices
         self._waiting: deque[Ended] = deque()
-        self._counting = threading.Lock()
+        self._counting = threading.RLock()  # what the garbage collector closes ends spans
         metrics.settle = self.settle
-        self._by_operation: Mapping[str, Callable[[Attributes, float, Exemplar], None]] = {
+        self._by_operation: Mapping[str, Callable[[Attributes, float, Exemplar | None], None]] = {
             semconv.INVOKE_AGENT: self._agent,
             semconv.CHAT: self._client,
             semconv.EMBEDDINGS: self._client,
@@ -87,7 +87,7 @@ class SpanMetrics(SpanProcessor):
             found = dict(found)  # OpenTelemetry's own takes a lock for each look
         # Not below 0, if somebody has set the clock meanwhile: a sum that falls is a restart.
         took = max(0, (span.end_time or 0) - (span.start_time or 0)) / 1e9
-        exemplar = _exemplar(span.context)
+        exemplar = _exemplar(span)
         if span.kind is SpanKind.SERVER:
             self._server(found, took, exemplar)
             return
@@ -97,7 +97,7 @@ class SpanMetrics(SpanProcessor):
         elif semconv.DB_OPERATION in found:
             self._store(found, took, exemplar)
 
-    def _server(self, found: Attributes, took: float, exemplar: Exemplar) -> None:
+    def _server(self, found: Attributes, took: float, exemplar: Exemplar | None) -> None:
         metrics = self._metrics
         metrics.add("http_server_active_requests", by=-1)
         route = found.get(semconv.HTTP_ROUTE, "")
@@ -120,7 +120,9 @@ class SpanMetrics(SpanProcessor):
         if outcome is not None:
             self._chat(found, took, outcome, exemplar)
 
-    def _chat(self, found: Attributes, took: float, outcome: str, exemplar: Exemplar) -> None:
+    def _chat(
+        self, found: Attributes, took: float, outcome: str, exemplar: Exemplar | None
+    ) -> None:
         metrics, engine = self._metrics, found[semconv.ENGINE]
         stream = "true" if found.get(semconv.STREAM) else "false"
         metrics.count("yychat_chat_requests_total", engine, outcome, stream)
@@ -133,7 +135,7 @@ class SpanMetrics(SpanProcessor):
         self._tokens_in_time(found, engine, outcome, exemplar)
 
     def _stages(
-        self, found: Attributes, took: float, engine: str, stream: str, exemplar: Exemplar
+        self, found: Attributes, took: float, engine: str, stream: str, exemplar: Exemplar | None
     ) -> None:
         observe, rest, others = self._metrics.observe, took, 0.0
         for stage, attribute in ATTRIBUTES.items():
@@ -147,7 +149,7 @@ class SpanMetrics(SpanProcessor):
         observe("yychat_overhead_duration_seconds", engine, stream, amount=ours, exemplar=exemplar)
 
     def _tokens_in_time(
-        self, found: Attributes, engine: str, outcome: str, exemplar: Exemplar
+        self, found: Attributes, engine: str, outcome: str, exemplar: Exemplar | None
     ) -> None:
         metrics, model = self._metrics, found.get(semconv.REQUEST_MODEL, "")
         first = found.get(semconv.FIRST_TOKEN)
@@ -160,7 +162,7 @@ class SpanMetrics(SpanProcessor):
             name = "gen_ai_server_time_per_output_token_seconds"
             metrics.observe(name, engine, model, amount=each, exemplar=exemplar)
 
-    def _agent(self, found: Attributes, took: float, exemplar: Exemplar) -> None:
+    def _agent(self, found: Attributes, took: float, exemplar: Exemplar | None) -> None:
         metrics, engine = self._metrics, found[semconv.AGENT]
         result = found.get(semconv.RESULT, "cancelled")
         name = "gen_ai_invoke_agent_duration_seconds"
@@ -196,7 +198,7 @@ class SpanMetrics(SpanProcessor):
         cost = price.of(*(found.get(attribute, 0) for attribute in _PRICED))
         self._metrics.count("yychat_cost_total", model, price.currency, by=cost)
 
-    def _client(self, found: Attributes, took: float, exemplar: Exemplar) -> None:
+    def _client(self, found: Attributes, took: float, exemplar: Exemplar | None) -> None:
         metrics = self._metrics
         result = found.get(semconv.ERROR_TYPE) or found.get(semconv.RESULT, "ok")
         metrics.observe(
@@ -214,7 +216,7 @@ class SpanMetrics(SpanProcessor):
         if (reason := found.get(semconv.RETRY_OF)) is not None:
             metrics.count("yychat_upstream_retries_total", upstream, reason)
 
-    def _recall(self, found: Attributes, took: float, exemplar: Exemplar) -> None:
+    def _recall(self, found: Attributes, took: float, exemplar: Exemplar | None) -> None:
         metrics, memory = self._metrics, found[semconv.MEMORY_STORE]
         result = found.get(semconv.RESULT, "error")
         if result == "cancelled":
@@ -234,24 +236,24 @@ class SpanMetrics(SpanProcessor):
         if (score := found.get(semconv.TOP_SCORE)) is not None:
             metrics.observe("yychat_memory_top_score", memory, amount=score)
 
-    def _write(self, found: Attributes, took: float, exemplar: Exemplar) -> None:
+    def _write(self, found: Attributes, took: float, exemplar: Exemplar | None) -> None:
         self._memory(found, "write", took, exemplar)
 
-    def _erase(self, found: Attributes, took: float, exemplar: Exemplar) -> None:
+    def _erase(self, found: Attributes, took: float, exemplar: Exemplar | None) -> None:
         self._memory(found, "erase", took, exemplar)
 
-    def _memory(self, found: Attributes, what: str, took: float, exemplar: Exemplar) -> None:
+    def _memory(self, found: Attributes, what: str, took: float, exemplar: Exemplar | None) -> None:
         failed = "error" if semconv.ERROR_TYPE in found else "ok"
         name, memory = "yychat_memory_operation_duration_seconds", found[semconv.MEMORY_STORE]
         self._metrics.observe(name, memory, what, failed, amount=took, exemplar=exemplar)
 
-    def _tool(self, found: Attributes, took: float, exemplar: Exemplar) -> None:
+    def _tool(self, found: Attributes, took: float, exemplar: Exemplar | None) -> None:
         result, source = found.get(semconv.RESULT, "error"), found.get(semconv.TOOL_SOURCE, "")
         name = "gen_ai_execute_tool_duration_seconds"
         self._metrics.observe(name, source, _well(result), amount=took, exemplar=exemplar)
         self._metrics.count("yychat_tool_calls_total", found.get(semconv.TOOL_NAME, ""), result)
 
-    def _store(self, found: Attributes, took: float, exemplar: Exemplar) -> None:
+    def _store(self, found: Attributes, took: float, exemplar: Exemplar | None) -> None:
         failed = "error" if semconv.ERROR_TYPE in found else "ok"
         name, operation = "db_client_operation_duration_seconds", found[semconv.DB_OPERATION]
         self._metrics.observe(name, operation, failed, amount=took, exemplar=exemplar)
@@ -272,8 +274,10 @@ def _well(result: str) -> str:
     return "ok" if result in ("ok", "memory_degraded") else "error"
 
 
-def _exemplar(context: SpanContext | None) -> Exemplar:
+def _exemplar(span: Ended) -> Exemplar | None:
     """Of sampled spans only: a link to a trace that was never exported leads nowhere."""
+    context = span.context
     if context is None or not context.trace_flags & TraceFlags.SAMPLED:
         return None
-    return {"trace_id": f"{context.trace_id:032x}", "span_id": f"{context.span_id:016x}"}
+    labels = {"trace_id": f"{context.trace_id:032x}", "span_id": f"{context.span_id:016x}"}
+    return Exemplar(labels, (span.end_time or 0) / 1e9)

@@ -7,15 +7,20 @@ thirty: these cost it a quarter of that. What a scrape reads is in that library'
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from itertools import accumulate
-from time import time
-from typing import Any
+from typing import Any, NamedTuple
 
 from prometheus_client.metrics_core import HistogramMetricFamily
 from prometheus_client.samples import Exemplar as Shown
 from prometheus_client.utils import floatToGoString
 
-Exemplar = dict[str, str] | None
 said: Callable[[float], str] = floatToGoString  # as Prometheus writes numbers
+
+
+class Exemplar(NamedTuple):
+    """What a trace is found by; ``at`` is when that was measured, in Unix time."""
+
+    labels: dict[str, str]
+    at: float
 
 
 class Number:
@@ -37,12 +42,12 @@ class Distribution:
         self._buckets = [0] * len(bounds)
         self._exemplars: dict[int, Shown] = {}
 
-    def observe(self, amount: float, exemplar: Exemplar) -> None:
+    def observe(self, amount: float, exemplar: Exemplar | None) -> None:
         bucket = bisect_left(self.bounds, amount)
         self._buckets[bucket] += 1
         self._sum += amount
         if exemplar is not None:
-            self._exemplars[bucket] = Shown(exemplar, amount, time())
+            self._exemplars[bucket] = Shown(exemplar.labels, amount, exemplar.at)
 
     def copy(self) -> "Distribution":
         twin = Distribution(self.bounds)

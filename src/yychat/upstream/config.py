@@ -36,6 +36,10 @@ class Endpoint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise ConfigurationError(
                 f"{url_setting} is not a URL with a host, as http://localhost:1234/v1"
             )
+        if "@" in urlsplit(self.base_url).netloc:
+            raise ConfigurationError(
+                f"{url_setting} must not hold a user or a password: a request bears one key"
+            )
         key = self.key() or ""
         if not (key.isascii() and key.isprintable()):
             raise ConfigurationError(f"{key_setting} has characters that no key has")

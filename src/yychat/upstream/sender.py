@@ -95,7 +95,10 @@ class Sender:
             if following.method != head.request.method:
                 body = None
             head = self._of(following, head.timeout)
-            response = await _sent(session, head, body)
+            try:
+                response = await _sent(session, head, body)
+            except ValueError as error:  # a place that cannot be: credentials, a name without end
+                raise aiohttp.InvalidURL("a redirect") from error
             if 200 <= response.status < 300:
                 return response
         raise self._sdk._make_status_error_from_response(await _told(head.request, response))
