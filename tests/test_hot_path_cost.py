@@ -25,11 +25,11 @@ LOOP = str(Path(asyncio.__file__).parent)  # how often it wakes depends on the m
 # Calls of Python functions for a request, in the thread of the event loop, resumed coroutines and
 # what is done behind the answer included: a tenth above what was counted.
 BOUNDS = {
-    "whole": 840,
-    "whole, remembered": 1560,
-    "streamed": 1560,
-    "streamed, remembered": 2250,
-    "40 messages, remembered": 1950,
+    "whole": 750,
+    "whole, remembered": 1450,
+    "streamed": 1420,
+    "streamed, remembered": 2100,
+    "40 messages, remembered": 1800,
 }
 
 
