@@ -23,7 +23,7 @@ WARM_UP, COUNTED = 50, 50
 CHUNKS = 100
 LOOP = str(Path(asyncio.__file__).parent)  # how often it wakes depends on the machine
 # Calls of Python functions for a request, in the thread of the event loop, resumed coroutines and
-# what is done behind the answer included: a tenth above what was counted.
+# what is done behind the answer included: a sixth above what was counted.
 BOUNDS = {
     "whole": 750,
     "whole, remembered": 1450,
