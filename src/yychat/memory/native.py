@@ -153,10 +153,10 @@ class NativeMemory:
     async def _vectors(self, turns: Sequence[Turn]) -> Sequence[Vectors | None]:
         """The turns' vectors; None without an embedder, or while it is down: words are enough."""
         embedder = self._embedder
-        if embedder is None or not any(map(_spoken, turns)):
-            return [None] * len(turns)
         questions = [turn.user for turn in turns if turn.user]
         answers = [turn.assistant for turn in turns if turn.assistant]
+        if embedder is None or not (questions or answers):
+            return [None] * len(turns)
         try:
             async with asyncio.timeout(self._store_within):
                 embedded = [_packed(vector) for vector in await embedder.embed(questions, answers)]

@@ -8,7 +8,7 @@ import msgspec
 
 from ..telemetry import semconv
 from ..telemetry.observation import ATTRIBUTES
-from ..telemetry.tracer import Attributes, Ended
+from ..telemetry.tracer import Attributes, Ended, attributes_of
 
 
 class Record(msgspec.Struct, frozen=True, gc=False):
@@ -37,11 +37,9 @@ class Record(msgspec.Struct, frozen=True, gc=False):
 
 def record_of(span: Ended, instance: str) -> Record | None:
     """None for a span that is not a chat request's."""
-    context, found = span.context, span.attributes
-    if context is None or not found or semconv.OUTCOME not in found:
+    context, found = span.context, attributes_of(span)
+    if context is None or semconv.OUTCOME not in found:
         return None
-    if not isinstance(found, dict):
-        found = dict(found)  # OpenTelemetry's own takes a lock for each look
     took = max(0.0, ((span.end_time or 0) - (span.start_time or 0)) / 1e9)
     return Record(
         id=f"{context.span_id:016x}",

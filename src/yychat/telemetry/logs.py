@@ -24,7 +24,7 @@ from starlette.types import Scope
 from ..background import place_of
 from . import semconv
 from .observation import Observation
-from .tracer import Attributes, current_context
+from .tracer import Attributes, attributes_of, current_context
 
 Form = Literal["auto", "json", "text"]
 Fields = dict[str, Any]
@@ -95,7 +95,7 @@ class Logs(logging.Handler):
     def finished(self, observation: Observation, scope: Scope, status: int) -> None:
         """One request, said from inside its span: see ``telemetry.http.Finished``."""
         span = observation.span
-        found = getattr(span, "attributes", None) or {}
+        found = attributes_of(span)
         level = _level(found.get(semconv.HTTP_ROUTE, ""), status, found.get(semconv.OUTCOME))
         if not self._requests.isEnabledFor(level):
             return
@@ -196,7 +196,6 @@ def _told(
     found: Attributes, took: float, method: str, status: int, request_id: str | None
 ) -> Fields:
     """What the line of a request says. Asked for by the thread that writes it."""
-    found = dict(found)  # OpenTelemetry's own takes a lock for each look
     fields: Fields = {
         "method": method,
         "route": found.get(semconv.HTTP_ROUTE, ""),

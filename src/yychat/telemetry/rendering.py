@@ -16,6 +16,7 @@ from prometheus_client.registry import Collector
 from .series import Distribution, said
 
 Values = tuple[str, ...]
+Labels = list[tuple[str, str]]
 
 BREATH = 32  # histograms after which the event loop may go on; else it waits for 5 ms at a time
 
@@ -41,12 +42,12 @@ class Rendering:
         exemplars = form.startswith("application/openmetrics-text")
         written = {name: [head] for name, head in self._heads_in(form).items()}
         for name, values, number in snapshot.numbers:
-            (beginning,) = self._numbers_line(name, values)
+            (beginning,) = self._beginnings_of(name, values)
             written[name].append(f"{beginning}{said(number)}\n")
         for position, (name, values, distribution) in enumerate(snapshot.distributions):
             if position % BREATH == 0:
                 time.sleep(0)
-            beginnings = self._distributions_lines(name, values, distribution)
+            beginnings = self._beginnings_of(name, values, distribution)
             written[name] += distribution.lines(beginnings, exemplars=exemplars)
         return "".join(chain.from_iterable(written.values()))
 
@@ -58,21 +59,15 @@ class Rendering:
             self._heads[form] = heads
         return heads
 
-    def _numbers_line(self, name: str, values: Values) -> list[str]:
-        known = self._beginnings.get((name, values))
-        if known is None:
-            known = [_beginning(name, zip(self._labels[name], values, strict=True))]
-            self._beginnings[name, values] = known
-        return known
-
-    def _distributions_lines(self, name: str, values: Values, like: Distribution) -> list[str]:
+    def _beginnings_of(
+        self, name: str, values: Values, like: Distribution | None = None
+    ) -> list[str]:
+        """Of the lines of a number, or of a distribution: its buckets', the count's, the sum's."""
         known = self._beginnings.get((name, values))
         if known is None:
             labels = list(zip(self._labels[name], values, strict=True))
-            bounds = map(said, like.bounds)
-            known = [_beginning(f"{name}_bucket", [*labels, ("le", each)]) for each in bounds]
-            known += [_beginning(f"{name}_{what}", labels) for what in ("count", "sum")]
-            self._beginnings[name, values] = known
+            made = [(name, labels)] if like is None else _parts(name, labels, like.bounds)
+            known = self._beginnings[name, values] = [_beginning(*each) for each in made]
         return known
 
 
@@ -90,7 +85,12 @@ def _head(family: Family, form: str) -> str:
     return text.removesuffix("# EOF\n")
 
 
-def _beginning(name: str, labels: Iterable[tuple[str, str]]) -> str:
+def _parts(name: str, labels: Labels, bounds: Sequence[float]) -> list[tuple[str, Labels]]:
+    buckets = [(f"{name}_bucket", [*labels, ("le", said(bound))]) for bound in bounds]
+    return [*buckets, (f"{name}_count", labels), (f"{name}_sum", labels)]
+
+
+def _beginning(name: str, labels: Labels) -> str:
     told = ",".join(f'{label}="{_escaped(value)}"' for label, value in sorted(labels))
     return f"{name}{{{told}}} " if told else f"{name} "
 

@@ -5,7 +5,6 @@ import logging
 import re
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Callable
-from types import TracebackType
 
 import aiohttp
 import httpx2
@@ -115,12 +114,7 @@ class _Translated:
     def __enter__(self) -> None:
         pass
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         if error is not None and (told := _translation(error)):
             raise told from error
 
@@ -140,12 +134,7 @@ class _Judged:
     def __enter__(self) -> None:
         pass
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         told = None if error is None else _translation(error)
         if error is None:
             self._breaker.succeeded()
