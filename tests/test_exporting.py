@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Sequence
 
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from fakes import asked
@@ -12,6 +12,9 @@ from otlp_receiver import otlp_receiver
 from scripted_engine import ScriptedEngine
 from yychat.chat import collect
 from yychat.telemetry.exporting import QUEUE, Exporting, ended, otlp
+from yychat.telemetry.metrics import Metrics
+from yychat.telemetry.processor import SpanMetrics
+from yychat.telemetry.setup import Tracing
 from yychat.telemetry.telemetry import Telemetry
 
 DROPPED = "yychat_telemetry_dropped_total"
@@ -47,14 +50,12 @@ def test_more_spans_than_may_wait_are_dropped_and_counted() -> None:
         lost[0] += many
 
     exporting = Exporting(collector, count)
-    provider = TracerProvider(shutdown_on_exit=False)
-    provider.add_span_processor(exporting)
-    tracer = provider.get_tracer("many")
+    tracing = Tracing(SpanMetrics(Metrics()), exporting, ratio=1.0)
     for _ in range(QUEUE + 700):
-        tracer.start_span("one").end()
+        tracing.tracer.start_span("one", {}).end()
     assert lost == [700]
     collector.gate.set()
-    provider.shutdown()
+    tracing.close()
     assert collector.taken == QUEUE
 
 

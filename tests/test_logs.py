@@ -261,7 +261,7 @@ async def asked(logs: Logs, tracing: Tracing) -> httpx2.Response:
         Route("/v1/conversations/{id}/memory", memory),
         Route("/healthz", memory),
     ]
-    app = watched(RequestId(LastResort(Starlette(routes=routes))), tracing, logs.finished)
+    app = watched(RequestId(LastResort(Starlette(routes=routes))), tracing.tracer, logs.finished)
     listener = socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(app, lifespan="off", log_config=None, access_log=False)
     server = uvicorn.Server(config)

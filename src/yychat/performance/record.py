@@ -8,7 +8,7 @@ import msgspec
 
 from ..telemetry import semconv
 from ..telemetry.observation import ATTRIBUTES
-from ..telemetry.tracer import Attributes, Ended, attributes_of
+from ..telemetry.spans import Attributes, Ended
 
 
 class Record(msgspec.Struct, frozen=True, gc=False):
@@ -37,7 +37,7 @@ class Record(msgspec.Struct, frozen=True, gc=False):
 
 def record_of(span: Ended, instance: str) -> Record | None:
     """None for a span that is not a chat request's."""
-    context, found = span.context, attributes_of(span)
+    context, found = span.context, span.attributes or {}
     if context is None or semconv.OUTCOME not in found:
         return None
     took = max(0.0, ((span.end_time or 0) - (span.start_time or 0)) / 1e9)

@@ -10,7 +10,7 @@ from typing import Literal
 import msgspec
 
 from ..errors import StoreError
-from ..telemetry.tracer import Ended
+from ..telemetry.spans import Ended
 from .record import Record, record_of
 from .ring import Ring
 from .statistics import Statistics, statistics

@@ -5,8 +5,7 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
-from opentelemetry.context import Context
-from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
+from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 
 QUEUE = 4_096  # spans that may wait for the collector
@@ -15,7 +14,7 @@ WITHIN = 2.0  # seconds for one batch
 CLOSE_WITHIN = 1.5  # seconds for all that is left when the process ends
 
 
-class Exporting(SpanProcessor):
+class Exporting:
     """Batches for *exporter*, out of the way of requests. *dropped* is told how many spans were
     given up: as there were too many, or as the collector did not take them."""
 
@@ -29,12 +28,8 @@ class Exporting(SpanProcessor):
             max_export_batch_size=BATCH,
         )
 
-    def on_start(self, span: Span, parent_context: Context | None = None) -> None:
-        pass
-
-    def on_end(self, span: ReadableSpan) -> None:
-        if span.context is None or not span.context.trace_flags.sampled:
-            return
+    def put(self, span: ReadableSpan) -> None:
+        """Take a sampled one that has ended. Never waits."""
         with self._counting:
             full = self._waiting >= QUEUE
             self._waiting += not full
@@ -43,11 +38,9 @@ class Exporting(SpanProcessor):
         else:
             self._batches.on_end(span)
 
-    def shutdown(self) -> None:
+    def close(self) -> None:
+        """Send what waits. Blocks, for as long as the collector likes."""
         self._batches.shutdown()  # type: ignore[no-untyped-call]
-
-    def force_flush(self, timeout_millis: int = 30_000) -> bool:
-        return self._batches.force_flush(timeout_millis)
 
     def _done(self, spans: int, *, sent: bool) -> None:
         with self._counting:
@@ -94,6 +87,6 @@ async def ended(close: Callable[[], None], within: float = CLOSE_WITHIN) -> None
 
 def otlp(endpoint: str) -> SpanExporter:
     """To a collector over OTLP/HTTP. Headers and the like come from OTEL_EXPORTER_OTLP_*."""
-    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+    from .otlp import Exporter  # which imports much: only where there is a collector
 
-    return OTLPSpanExporter(endpoint=f"{endpoint.rstrip('/')}/v1/traces", timeout=WITHIN)
+    return Exporter(endpoint=f"{endpoint.rstrip('/')}/v1/traces", timeout=WITHIN)

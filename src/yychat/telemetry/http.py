@@ -1,33 +1,34 @@
 """The server's span around every request, and what the request comes to written on it.
 
-The span of a sampled trace is made by OpenTelemetry's ASGI middleware, outermost, with its stable
-names; any other is a light one. Of what the middleware would note by itself, paths, queries,
-addresses and user agents are left out: they hold callers' ids.
+The span of a sampled trace is begun and described by OpenTelemetry's ASGI middleware, outermost,
+with its stable names; any other is a light one. Of what the middleware would note by itself, paths,
+queries, addresses and user agents are left out: they hold callers' ids. Both end when the last byte
+has been handed over.
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
 from opentelemetry import propagate, trace
+from opentelemetry.context import Context
 from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware, asgi_getter
-from opentelemetry.trace import Span, SpanContext, SpanKind
+from opentelemetry.trace import NoOpTracer, Span, SpanContext, SpanKind
 from opentelemetry.util.http import sanitize_method
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from . import semconv
 from .observation import Observation, observe
-from .setup import Tracing
 from .spans import traceparent
-from .tracer import as_current
+from .tracer import Tracer
 
 CHAT_ROUTE = "/v1/chat/completions"
 UNMATCHED = "unmatched"
 Finished = Callable[[Observation, Scope, int], None]  # the last thing said inside the span
 
 
-def watched(app: ASGIApp, tracing: Tracing, finished: Finished = lambda *_: None) -> ASGIApp:
+def watched(app: ASGIApp, tracer: Tracer, finished: Finished = lambda *_: None) -> ASGIApp:
     """*app*, with a server span around every request."""
     # Read by the middleware when the first one is made.
     os.environ.setdefault("OTEL_SEMCONV_STABILITY_OPT_IN", "http")
@@ -39,7 +40,7 @@ def watched(app: ASGIApp, tracing: Tracing, finished: Finished = lambda *_: None
     middleware: ASGIApp = OpenTelemetryMiddleware(
         within,
         default_span_details=_details,
-        tracer_provider=tracing.provider,
+        tracer=_Sampled(tracer),
         exclude_spans=["send", "receive"],
     )
 
@@ -48,17 +49,33 @@ def watched(app: ASGIApp, tracing: Tracing, finished: Finished = lambda *_: None
         if scope["type"] != "http":
             await app(scope, receive, send)
             return
-        light = tracing.tracer.head(SpanKind.SERVER, {}, _caller(scope))
+        light = tracer.light_head(SpanKind.SERVER, {}, _caller(scope))
         if light is None:
             await middleware(_shown(scope), receive, send)
             return
-        try:
-            with as_current(light):
-                await observing(scope, receive, send, light)
-        finally:
-            light.end()
+        with light:
+            await observing(scope, receive, send, light)
 
     return outermost
+
+
+class _Sampled(NoOpTracer):
+    """What the middleware makes the spans of sampled traces with."""
+
+    def __init__(self, tracer: Tracer) -> None:
+        self._tracer = tracer
+
+    def start_span(
+        self,
+        name: str,
+        context: Context | None = None,
+        kind: SpanKind = SpanKind.INTERNAL,
+        attributes: Mapping[str, Any] | None = None,
+        *_: object,
+        **__: object,
+    ) -> Span:
+        parent = trace.get_current_span(context).get_span_context()
+        return self._tracer.sampled(name, dict(attributes or {}), kind, parent)
 
 
 def _shown(scope: Scope) -> Scope:
@@ -106,15 +123,18 @@ class Observing:
 
         async def noticing(message: Message) -> None:
             nonlocal status
+            last = False
             if message["type"] == "http.response.start":
                 status = message["status"]
                 message["headers"] = [
                     *message.get("headers", ()),
                     (b"traceparent", traceparent(span).encode()),
                 ]
-            elif not message.get("more_body", False):
+            elif last := not message.get("more_body", False):
                 self._finish(observation, scope, status, complete=True)
             await send(message)
+            if last:
+                span.end()  # nobody waits for what is left to do here
 
         try:
             await self._app(scope, receive, noticing)

@@ -24,7 +24,7 @@ from starlette.types import Scope
 from ..background import place_of
 from . import semconv
 from .observation import Observation
-from .tracer import Attributes, attributes_of, current_context
+from .spans import Attributes, current_context
 
 Form = Literal["auto", "json", "text"]
 Fields = dict[str, Any]
@@ -95,7 +95,7 @@ class Logs(logging.Handler):
     def finished(self, observation: Observation, scope: Scope, status: int) -> None:
         """One request, said from inside its span: see ``telemetry.http.Finished``."""
         span = observation.span
-        found = attributes_of(span)
+        found: Attributes = getattr(span, "attributes", None) or {}
         level = _level(found.get(semconv.HTTP_ROUTE, ""), status, found.get(semconv.OUTCOME))
         if not self._requests.isEnabledFor(level):
             return

@@ -6,7 +6,7 @@ from contextlib import aclosing
 from typing import Any
 
 import msgspec
-from opentelemetry.trace import Span, SpanKind
+from opentelemetry.trace import Span
 
 from ..chat import Answer, ChatRequest, Chunk, Usage
 from ..engines.base import BaseEngine, EngineInfo, Health
@@ -50,8 +50,7 @@ class ObservedEngine:
             observation.timeline.base("prompt")
         span = self._tracer.start_span(
             f"{semconv.INVOKE_AGENT} {self.name}",
-            kind=SpanKind.INTERNAL,
-            attributes={
+            {
                 semconv.OPERATION: semconv.INVOKE_AGENT,
                 semconv.AGENT: self.name,
                 semconv.REQUEST_MODEL: request.model,

@@ -13,7 +13,7 @@ from ..memory.outbox import Backlog, Job, OutboxDoor
 from ..owner import Owner
 from . import semconv
 from .observation import current, during
-from .spans import link_to, span_of, traceparent
+from .spans import traceparent
 from .tracer import Tracer
 
 
@@ -30,7 +30,7 @@ class ObservedMemory:
     async def recall(self, owner: Owner, query: str, limit: int) -> Recollection:
         told, kind = self._told(semconv.SEARCH_MEMORY), SpanKind.CLIENT
         embedded = _embedded()
-        searching = span_of(self._tracer, semconv.SEARCH_MEMORY, told, kind=kind)
+        searching = self._tracer.start_span(semconv.SEARCH_MEMORY, told, kind)
         with during("recall_search"), searching as span:
             try:
                 found = await self._memory.recall(owner, query, limit)
@@ -47,8 +47,8 @@ class ObservedMemory:
 
     async def remember(self, owner: Owner, *turns: Turn) -> None:
         told = self._told(semconv.UPSERT_MEMORY)
-        links = tuple(link for turn in turns if (link := link_to(turn.trace)) is not None)
-        with span_of(self._tracer, semconv.UPSERT_MEMORY, told, kind=SpanKind.CLIENT, links=links):
+        name, traces = semconv.UPSERT_MEMORY, [turn.trace for turn in turns]
+        with self._tracer.start_span(name, told, SpanKind.CLIENT, linked=traces):
             await self._memory.remember(owner, *turns)
 
     async def listing(self, owner: Owner, limit: int) -> list[Record]:
@@ -56,7 +56,7 @@ class ObservedMemory:
 
     async def erase(self, owner: Owner) -> int:
         told = self._told(semconv.DELETE_MEMORY)
-        with span_of(self._tracer, semconv.DELETE_MEMORY, told, kind=SpanKind.CLIENT):
+        with self._tracer.start_span(semconv.DELETE_MEMORY, told, SpanKind.CLIENT):
             return await self._memory.erase(owner)
 
     def _told(self, operation: str) -> dict[str, str]:
@@ -71,7 +71,7 @@ class ObservedDoor:
 
     async def put(self, job: Job) -> None:
         told = {semconv.DB_OPERATION: "put"}
-        with during("save"), span_of(self._tracer, "put", told, kind=SpanKind.CLIENT) as span:
+        with during("save"), self._tracer.start_span("put", told, SpanKind.CLIENT) as span:
             turn = replace(job.turn, trace=traceparent(span))
             await self._outbox.put(replace(job, turn=turn))
 

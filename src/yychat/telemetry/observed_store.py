@@ -6,7 +6,6 @@ from ..memory.base import Turn
 from ..memory.turns import Look, NewTurn, TurnStore
 from ..owner import Owner
 from . import semconv
-from .spans import span_of
 from .tracer import Tracer
 
 
@@ -17,11 +16,11 @@ class ObservedTurns:
         self._store, self._tracer, self._system = store, tracer, system
 
     async def look(self, owner: Owner, *, epoch: int, after: int, mark: int = 0) -> Look:
-        with span_of(self._tracer, "look", self._told("look"), kind=SpanKind.CLIENT):
+        with self._tracer.start_span("look", self._told("look"), SpanKind.CLIENT):
             return await self._store.look(owner, epoch=epoch, after=after, mark=mark)
 
     async def append(self, owner: Owner, *new: NewTurn, keep: int) -> None:
-        with span_of(self._tracer, "append", self._told("append"), kind=SpanKind.CLIENT):
+        with self._tracer.start_span("append", self._told("append"), SpanKind.CLIENT):
             await self._store.append(owner, *new, keep=keep)
 
     async def expire(self, before: float) -> int:
@@ -31,7 +30,7 @@ class ObservedTurns:
         return await self._store.newest(owner, limit)
 
     async def erase(self, owner: Owner) -> int:
-        with span_of(self._tracer, "erase", self._told("erase"), kind=SpanKind.CLIENT):
+        with self._tracer.start_span("erase", self._told("erase"), SpanKind.CLIENT):
             return await self._store.erase(owner)
 
     async def erase_tenant(self, tenant: str) -> int:

@@ -9,7 +9,6 @@ from ..tools.base import Tool, ToolResult
 from ..tools.registry import Registry
 from . import semconv
 from .observation import during
-from .spans import span_of
 from .tracer import Tracer
 
 UNKNOWN = "unknown"  # models make names up
@@ -46,7 +45,7 @@ class ObservedRegistry(Registry):
             semconv.RESULT: "cancelled",  # unless it comes to something
         }
         name_of_span = f"{semconv.EXECUTE_TOOL} {known}"
-        with during("tool"), span_of(self._tracer, name_of_span, told) as span:
+        with during("tool"), self._tracer.start_span(name_of_span, told) as span:
             result = await super().call(name, arguments, allowed=allowed)
             span.set_attribute(semconv.RESULT, "ok" if result.ok else "error")
             if not result.ok:

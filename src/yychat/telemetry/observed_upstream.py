@@ -15,7 +15,7 @@ from ..upstream.base import Provider
 from . import semconv
 from .observation import Observation, Stage, current
 from .outcomes import error_type_of
-from .spans import failed, span_of, under
+from .spans import failed, under
 from .tracer import Tracer
 
 CHAT = "/chat/completions"
@@ -61,7 +61,7 @@ class ObservedUpstream:
     async def post(self, path: str, body: bytes) -> bytes:
         attempt = _Attempt(path)
         name, told = self._told(path, body, attempt)
-        with span_of(self._tracer, name, told, kind=SpanKind.CLIENT) as span:
+        with self._tracer.start_span(name, told, SpanKind.CLIENT) as span:
             try:
                 answer = await self._upstream.post(path, body)
             except (YYChatError, asyncio.CancelledError) as error:
@@ -75,7 +75,7 @@ class ObservedUpstream:
     async def stream(self, path: str, body: bytes) -> AsyncGenerator[bytes, None]:
         attempt = _Attempt(path)
         name, told = self._told(path, body, attempt)
-        span = self._tracer.start_span(name, kind=SpanKind.CLIENT, attributes=told)
+        span = self._tracer.start_span(name, told, SpanKind.CLIENT)
         try:
             async with aclosing(under(span, self._upstream.stream(path, body))) as reads:
                 async for data in reads:

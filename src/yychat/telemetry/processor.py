@@ -18,7 +18,7 @@ from .metrics import Metrics
 from .observation import ATTRIBUTES
 from .prices import Price
 from .series import Exemplar
-from .tracer import Attributes, Begun, Ended, attributes_of
+from .spans import Attributes, Begun, Ended
 
 Told = Callable[[Ended], None]  # who else wants to see a request's span
 
@@ -82,7 +82,7 @@ class SpanMetrics(SpanProcessor):
                     self._metrics.count("yychat_telemetry_errors_total", "end")
 
     def _count(self, span: Ended) -> None:
-        found = attributes_of(span)
+        found = span.attributes or {}
         # Not below 0, if somebody has set the clock meanwhile: a sum that falls is a restart.
         took = max(0, (span.end_time or 0) - (span.start_time or 0)) / 1e9
         exemplar = _exemplar(span)

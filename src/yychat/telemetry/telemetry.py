@@ -34,7 +34,7 @@ from .prices import Price
 from .processor import SpanMetrics, Told
 from .readings import Readings
 from .setup import Tracing
-from .tracer import Ended
+from .spans import Ended
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +68,7 @@ class Telemetry:
         self._ended.append(ended)
 
     def app(self, app: ASGIApp, finished: Finished = lambda *_: None) -> ASGIApp:
-        return watched(app, self._tracing, finished) if self.on else app
+        return watched(app, self._tracing.tracer, finished) if self.on else app
 
     def engines(self, engines: Sequence[BaseEngine]) -> list[BaseEngine]:
         if not self.on:
