@@ -25,7 +25,7 @@ from .tracer import Tracer
 
 CHAT_ROUTE = "/v1/chat/completions"
 UNMATCHED = "unmatched"
-Finished = Callable[[Observation, Scope, int], None]  # the last thing said inside the span
+Finished = Callable[[Observation, Scope, int], None]  # told of each request when it is over
 
 
 def watched(app: ASGIApp, tracer: Tracer, finished: Finished = lambda *_: None) -> ASGIApp:
@@ -48,12 +48,9 @@ def watched(app: ASGIApp, tracer: Tracer, finished: Finished = lambda *_: None) 
         # A WebSocket lasts for hours, has no status, and would count as a request that failed.
         if scope["type"] != "http":
             await app(scope, receive, send)
-            return
-        light = tracer.light_head(SpanKind.SERVER, {}, _caller(scope))
-        if light is None:
+        elif (light := tracer.light_head(SpanKind.SERVER, {}, _caller(scope))) is None:
             await middleware(_shown(scope), receive, send)
-            return
-        with light:
+        else:
             await observing(scope, receive, send, light)
 
     return outermost
@@ -92,7 +89,7 @@ def _shown(scope: Scope) -> Scope:
 
 def _caller(scope: Scope) -> SpanContext | None:
     """The span that the request says it belongs to, read as the middleware does."""
-    if not any(name == b"traceparent" for name, _ in scope["headers"]):
+    if b"traceparent" not in dict(scope["headers"]):
         return None
     context = propagate.extract(dict(scope), getter=asgi_getter)
     return trace.get_current_span(context).get_span_context()
@@ -110,7 +107,7 @@ _WHOLE = "yychat.scope"
 
 class Observing:
     """Makes the request's ``Observation``, lets the response bear its ``traceparent``, and
-    finishes it before the span ends: with the last message, or however else it ends."""
+    finishes it before its span ends: with the last message, or however else it ends."""
 
     def __init__(self, app: ASGIApp, finished: Finished) -> None:
         self._app, self._finished = app, finished
@@ -119,41 +116,38 @@ class Observing:
         is_chat = scope["path"] == CHAT_ROUTE and scope["method"] == "POST"
         observation = Observation(span, is_chat=is_chat)
         observe(observation)
-        status = 0
+        status, bears = 0, (b"traceparent", traceparent(span).encode())
 
         async def noticing(message: Message) -> None:
             nonlocal status
             last = False
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [
-                    *message.get("headers", ()),
-                    (b"traceparent", traceparent(span).encode()),
-                ]
+                message["headers"] = [*message.get("headers", ()), bears]
             elif last := not message.get("more_body", False):
-                self._finish(observation, scope, status, complete=True)
+                _finish(observation, scope, status, complete=True)
             await send(message)
             if last:
                 span.end()  # nobody waits for what is left to do here
 
-        try:
-            await self._app(scope, receive, noticing)
-        finally:
-            self._finish(observation, scope, status, complete=False)
+        with span:
+            try:
+                await self._app(scope, receive, noticing)
+            finally:
+                _finish(observation, scope, status, complete=False)
+                self._finished(observation, scope, status)
 
-    def _finish(
-        self, observation: Observation, scope: Scope, status: int, *, complete: bool
-    ) -> None:
-        if observation.finished:
-            return
-        # What is refused early was never routed; of chat requests the route is known all the same.
-        unrouted = CHAT_ROUTE if scope["path"] == CHAT_ROUTE else UNMATCHED
-        route = getattr(scope.get("route"), "path", unrouted)
-        method, span = _method(scope["method"]), observation.span
-        found: dict[str, Any] = {semconv.HTTP_ROUTE: route, semconv.HTTP_METHOD: method}
-        if status:
-            found[semconv.HTTP_STATUS] = status
-        span.set_attributes(found)
-        span.update_name(f"{method} {route}")
-        observation.finish(complete=complete)
-        self._finished(observation, scope, status)
+
+def _finish(observation: Observation, scope: Scope, status: int, *, complete: bool) -> None:
+    if observation.finished:
+        return
+    # What is refused early was never routed; of chat requests the route is known all the same.
+    unrouted = CHAT_ROUTE if scope["path"] == CHAT_ROUTE else UNMATCHED
+    route = getattr(scope.get("route"), "path", unrouted)
+    method, span = _method(scope["method"]), observation.span
+    found: dict[str, Any] = {semconv.HTTP_ROUTE: route, semconv.HTTP_METHOD: method}
+    if status:
+        found[semconv.HTTP_STATUS] = status
+    span.set_attributes(found)
+    span.update_name(f"{method} {route}")
+    observation.finish(complete=complete)

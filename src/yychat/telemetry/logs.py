@@ -93,7 +93,7 @@ class Logs(logging.Handler):
             self._some.set()
 
     def finished(self, observation: Observation, scope: Scope, status: int) -> None:
-        """One request, said from inside its span: see ``telemetry.http.Finished``."""
+        """One request, with its span's ids: see ``telemetry.http.Finished``."""
         span = observation.span
         found: Attributes = getattr(span, "attributes", None) or {}
         level = _level(found.get(semconv.HTTP_ROUTE, ""), status, found.get(semconv.OUTCOME))
