@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from yychat.errors import ConfigurationError, StoreError
-from yychat.sqlite import BACKLOG, GROUP, MIGRATIONS, READERS, Database, Work
+from yychat.sqlite import BACKLOG, GROUP, GROWN, MIGRATIONS, READERS, Database, Work
 
 
 @pytest.fixture
@@ -149,6 +149,19 @@ async def test_a_failing_write_does_not_undo_its_neighbours(database: Database) 
     assert isinstance(results[1], StoreError)
     assert (results[0], results[2]) == ("anna", "bob")
     assert await erased(database) == ["anna", "bob"]
+
+
+async def test_a_log_that_has_grown_reaches_the_file_though_nobody_writes_any_more(
+    database: Database, path: Path
+) -> None:
+    await asyncio.gather(*(database.write(note(f"owner {n}")) for n in range(GROWN)))
+    async with asyncio.timeout(10):
+        while not in_file(path, b"owner 0"):  # noqa: ASYNC110 - files have no events
+            await asyncio.sleep(0.01)
+
+
+def in_file(path: Path, text: bytes) -> bool:
+    return text in path.read_bytes()
 
 
 async def test_an_error_of_the_work_itself_reaches_who_waits_for_it(database: Database) -> None:

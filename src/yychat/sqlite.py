@@ -27,6 +27,8 @@ SCRUB_AGAIN = 1.0  # seconds until that is tried again
 GROUP = 256  # the most writes that share one commit
 BACKLOG = 20_000  # the most writes that may wait; beyond it the store counts as unavailable
 READERS = 2
+GROWN = 500  # rows changed, after which the log is brought into the file beside the writing
+LONGEST_LOG = 4_000  # pages; beyond it the writer does that itself, and answers wait
 
 MIGRATIONS: Sequence[str] = (
     """
@@ -104,9 +106,10 @@ MIGRATIONS: Sequence[str] = (
 class Database:
     """Runs small functions on connections, off the event loop.
 
-    Writes queue for one thread, which runs as many as are waiting inside one transaction: each
-    in its own savepoint, so that one failing does not undo its neighbours. Nothing returns
-    before the commit. Raises ``StoreError`` for everything SQLite can raise, and once closed.
+    Writes queue for one thread, which runs as many as are waiting inside one transaction; one
+    that fails does not undo its neighbours, which may be run a second time for that. Nothing
+    returns before the commit. Raises ``StoreError`` for everything SQLite can raise, and once
+    closed.
     """
 
     def __init__(self, path: Path, *, synchronous: Literal["normal", "full"] = "normal") -> None:
@@ -115,6 +118,7 @@ class Database:
         # Not queue.Queue, whose locks cost the event loop more than all else about a write does.
         self._waiting: queue.SimpleQueue[_Asked[Any] | None] = queue.SimpleQueue()
         self._reads: queue.SimpleQueue[_Asked[Any] | None] = queue.SimpleQueue()
+        self._grown: queue.SimpleQueue[bool] = queue.SimpleQueue()
         self._opened: list[sqlite3.Connection] = []
         self._closed = False
         self._scrub_at = math.inf
@@ -127,6 +131,7 @@ class Database:
             self._let_go()
             raise
         self._threads = [_thread("sqlite-write", self._write_forever)]
+        self._threads += [_thread("sqlite-checkpoint", self._checkpoint_forever)]
         self._threads += [_thread(f"sqlite-read-{n}", self._read_forever) for n in range(READERS)]
 
     async def write(self, work: Work[T], *, scrub: bool = False) -> T:
@@ -159,6 +164,7 @@ class Database:
             return
         self._closed = True
         self._waiting.put(None)
+        self._grown.put(False)
         for _ in range(READERS):
             self._reads.put(None)
         for thread in self._threads:
@@ -189,6 +195,7 @@ class Database:
     def _prepare(self, connection: sqlite3.Connection) -> None:
         _patiently(connection, "PRAGMA journal_mode = WAL")
         connection.execute(f"PRAGMA synchronous = {self._synchronous}")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {LONGEST_LOG}")
         connection.execute("PRAGMA cache_size = -1024")
         connection.execute("PRAGMA secure_delete = ON")  # erased is erased
 
@@ -205,8 +212,16 @@ class Database:
                 _settle(read.loop, [read])
             del read  # with what it found: the next one may be long in coming
 
+    def _checkpoint_forever(self) -> None:
+        """A checkpoint waits for the disk twice; done by a commit, it lets an answer wait."""
+        connection: sqlite3.Connection | None = None
+        while self._grown.get():
+            with suppress(StoreError, sqlite3.Error):  # the writer does it, sooner or later
+                connection = connection or self._connect()
+                connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+
     def _write_forever(self) -> None:
-        last = False
+        last, checkpointed = False, 0
         while not last:
             group, last = self._gather()
             if group:
@@ -217,6 +232,9 @@ class Database:
                 self._scrub(BUSY if last else SCRUB_BUSY)
             for loop in {write.loop for write in group}:
                 _settle(loop, [write for write in group if write.loop is loop])
+            if self._writer.total_changes - checkpointed >= GROWN:
+                checkpointed = self._writer.total_changes
+                self._grown.put(True)
 
     def _gather(self) -> tuple[list["_Asked[Any]"], bool]:
         """What waits, after waiting for something; and whether that is the last."""
@@ -235,8 +253,11 @@ class Database:
         try:
             with translated():
                 self._writer.execute("BEGIN IMMEDIATE")
-                for write in group:
-                    _in_savepoint(self._writer, write)
+                if not all(write.run(self._writer) for write in group):
+                    self._writer.execute("ROLLBACK")
+                    self._writer.execute("BEGIN IMMEDIATE")
+                    for write in group:
+                        _in_savepoint(self._writer, write)
                 self._writer.execute("COMMIT")
         except StoreError as error:
             for write in group:
@@ -265,11 +286,13 @@ class _Asked(Generic[T]):
         self.result: T | None = None
         self.error: Exception | None = None
 
-    def run(self, connection: sqlite3.Connection) -> None:
+    def run(self, connection: sqlite3.Connection) -> bool:
+        """Whether it went well."""
         try:
-            self.result = self.work(connection)
+            self.result, self.error = self.work(connection), None
         except Exception as error:  # noqa: BLE001 - not handled here: handed to the one who waits
             self.error = error
+        return self.error is None
 
     def settle(self) -> None:
         if self.future.done():  # its waiter was cancelled meanwhile
@@ -289,9 +312,9 @@ def _thread(name: str, work: Callable[[], None]) -> threading.Thread:
 
 
 def _in_savepoint(connection: sqlite3.Connection, write: _Asked[Any]) -> None:
+    """So that it can fail alone. Not what is tried first: every page it changes is copied."""
     connection.execute("SAVEPOINT one")
-    write.run(connection)
-    if write.error is not None:
+    if not write.run(connection):
         connection.execute("ROLLBACK TO one")
     connection.execute("RELEASE one")
 

@@ -9,6 +9,11 @@ log = logging.getLogger(__name__)
 
 EVERYBODY = ""  # whose mark keeps the last epoch of those that were dropped
 
+# With IN, SQLite would make a table of the two or three and drop it again, for every turn.
+_OF = "coalesce((SELECT {} FROM erasures WHERE whose = ?), {})"
+_EPOCH = f"SELECT max({', '.join([_OF.format('epoch', 0)] * 3)})"
+_ERASED_AT = f"SELECT max({', '.join([_OF.format('at', -1)] * 2)})"
+
 
 def marks_tenant(tenant: str) -> str:
     """Whose mark that is; owners' keys begin with another letter."""
@@ -23,21 +28,27 @@ def tenant_of(whose: str) -> str | None:
 def epoch(connection: sqlite3.Connection, owner: Owner) -> int:
     """Another one after every erasure that reached *owner*, and never one it had before."""
     whose = (owner.key, marks_tenant(owner.tenant), EVERYBODY)
-    row = connection.execute(
-        "SELECT coalesce(max(epoch), 0) FROM erasures WHERE whose IN (?, ?, ?)", whose
-    ).fetchone()
-    return int(row[0])
+    (latest,) = connection.execute(_EPOCH, whose).fetchone()
+    return int(latest)
+
+
+def erased_at(connection: sqlite3.Connection, owner: Owner) -> float:
+    """When *owner* was last erased, in Unix time; before all times if never."""
+    whose = (owner.key, marks_tenant(owner.tenant))
+    (latest,) = connection.execute(_ERASED_AT, whose).fetchone()
+    return float(latest)
 
 
 def stays_erased(connection: sqlite3.Connection, owner: Owner, at: float) -> bool:
     """Whether a turn answered at *at* came before an erasure; says so, as clocks can be wrong."""
-    found = connection.execute(
-        "SELECT 1 FROM erasures WHERE whose IN (?, ?) AND at >= ?",
-        (owner.key, marks_tenant(owner.tenant), at),
-    ).fetchone()
-    if found:
+    return came_before(erased_at(connection, owner), owner, at)
+
+
+def came_before(erasure: float, owner: Owner, at: float) -> bool:
+    """The same for who knows when *owner*'s last erasure was."""
+    if at <= erasure:
         log.warning("a turn of %s is dropped: an erasure is later than its answer", owner.key)
-    return found is not None
+    return at <= erasure
 
 
 def mark(connection: sqlite3.Connection, whose: str, now: float) -> None:

@@ -10,7 +10,7 @@ import msgspec
 from ..owner import Owner
 from ..sqlite import Database
 from .base import Turn
-from .erasures_sqlite import mark, marks_tenant
+from .erasures_sqlite import erased_at, mark, marks_tenant
 from .outbox_sqlite import pending_turns
 
 KIND = "mem0"
@@ -62,7 +62,7 @@ class SqliteLedger:
         return await self._database.read(lambda c: _look(c, owner))
 
     async def erased_at(self, owner: Owner) -> float:
-        return await self._database.read(lambda c: _erased_at(c, owner))
+        return await self._database.read(lambda c: erased_at(c, owner))
 
     async def changed(self, owner: Owner) -> None:
         await self._database.write(
@@ -98,13 +98,5 @@ def _look(connection: sqlite3.Connection, owner: Owner) -> Standing:
     return Standing(
         generation=found[0] if found else 0,
         waiting=tuple(turn for _, turn in pending_turns(connection, owner, KIND)),
-        erased_at=_erased_at(connection, owner),
+        erased_at=erased_at(connection, owner),
     )
-
-
-def _erased_at(connection: sqlite3.Connection, owner: Owner) -> float:
-    (at,) = connection.execute(
-        "SELECT coalesce(max(at), 0) FROM erasures WHERE whose IN (?, ?)",
-        (owner.key, marks_tenant(owner.tenant)),
-    ).fetchone()
-    return float(at)

@@ -3,7 +3,7 @@
 import sqlite3
 import time
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,7 +12,15 @@ import msgspec
 from ..owner import Owner
 from ..sqlite import Database
 from .base import Turn
-from .erasures_sqlite import EVERYBODY, drop_marks, epoch, mark, marks_tenant, stays_erased
+from .erasures_sqlite import (
+    EVERYBODY,
+    came_before,
+    drop_marks,
+    epoch,
+    erased_at,
+    mark,
+    marks_tenant,
+)
 from .outbox_sqlite import pending_turns
 from .turns import Look, NewTurn, StoredTurn, Vectors
 
@@ -33,11 +41,7 @@ class SqliteTurns:
         return await self._database.read(lambda c: _look(c, owner, epoch, after, mark))
 
     async def append(self, owner: Owner, *new: NewTurn, keep: int) -> None:
-        def work(connection: sqlite3.Connection) -> None:
-            for turn, vectors in new:
-                _append(connection, owner, turn, vectors, keep)
-
-        await self._database.write(work)
+        await self._database.write(lambda c: _append(c, owner, new, keep))
 
     async def expire(self, before: float) -> int:
         marked = self._clock() - MARKED
@@ -119,34 +123,39 @@ def _expire(connection: sqlite3.Connection, before: float) -> int:
 
 
 def _append(
-    connection: sqlite3.Connection, owner: Owner, turn: Turn, vectors: Vectors | None, keep: int
+    connection: sqlite3.Connection, owner: Owner, new: Sequence[NewTurn], keep: int
 ) -> None:
-    if stays_erased(connection, owner, turn.at):
-        return
-    inserted = connection.execute(
+    erasure = erased_at(connection, owner)
+    kept = [_row(owner, each) for each in new if not came_before(erasure, owner, each[0].at)]
+    connection.executemany(
         "INSERT OR IGNORE INTO turns"
         " (id, tenant, owner, at, user, assistant, engine, vectors, vector_model)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            turn.id,
-            owner.tenant,
-            owner.key,
-            turn.at,
-            turn.user,
-            turn.assistant,
-            turn.engine,
-            msgspec.msgpack.encode(vectors) if vectors else None,
-            vectors.model if vectors else None,
-        ),
+        kept,
     )
     # Counting an owner's rows for every turn would cost more than storing it. The turn's id
     # decides: by seq, an owner that takes turns with another might never have its own.
-    if not inserted.rowcount or zlib.crc32(turn.id.encode()) % TRIM_EVERY:
+    if not any(zlib.crc32(row[0].encode()) % TRIM_EVERY == 0 for row in kept):
         return
     connection.execute(
         "DELETE FROM turns WHERE owner = ? AND seq <= coalesce("
         "(SELECT seq FROM turns WHERE owner = ? ORDER BY seq DESC LIMIT 1 OFFSET ?), 0)",
         (owner.key, owner.key, keep),
+    )
+
+
+def _row(owner: Owner, new: NewTurn) -> tuple[Any, ...]:
+    turn, vectors = new
+    return (
+        turn.id,
+        owner.tenant,
+        owner.key,
+        turn.at,
+        turn.user,
+        turn.assistant,
+        turn.engine,
+        msgspec.msgpack.encode(vectors) if vectors else None,
+        vectors.model if vectors else None,
     )
 
 
