@@ -1,6 +1,5 @@
 """Whose memory it is: tenant, kind and an id that nobody can read back."""
 
-import hashlib
 import hmac
 from typing import Literal
 
@@ -33,20 +32,18 @@ class Owners:
         self._secret = secret
 
     def owner(self, tenant: str, kind: Kind, given_id: str) -> Owner:
-        framed = b"".join(
-            len(part).to_bytes(8, "big") + part
-            for part in (_bytes(tenant), _bytes(kind), _bytes(given_id))
-        )
-        digest = hmac.new(self._secret, framed, hashlib.sha256).hexdigest()[:32]
+        framed = _framed(tenant) + _framed(kind) + _framed(given_id)
+        digest = hmac.digest(self._secret, framed, "sha256").hex()[:32]
         return Owner(tenant=tenant, kind=kind, digest=digest)
 
     @property
     def fingerprint(self) -> str:
         """The same for the same secret, and no way back to it. No owner's digest can be it: the
         text is no frame."""
-        return hmac.new(self._secret, b"fingerprint of the secret", hashlib.sha256).hexdigest()
+        return hmac.digest(self._secret, b"fingerprint of the secret", "sha256").hex()
 
 
-def _bytes(part: str) -> bytes:
+def _framed(part: str) -> bytes:
     """Command lines and paths can bring lone surrogates; they are as good an id as any."""
-    return part.encode("utf-8", "surrogatepass")
+    raw = part.encode("utf-8", "surrogatepass")
+    return len(raw).to_bytes(8, "big") + raw

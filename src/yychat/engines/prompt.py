@@ -23,6 +23,10 @@ MEMORY_HEAD = (
 )
 
 
+Priced = tuple[int, Record]
+"""What a memory costs in a prompt, in estimated tokens, and the memory."""
+
+
 class Budget(msgspec.Struct, frozen=True):
     """In estimated tokens: what the model takes in all, and what recalled memory may use of it."""
 
@@ -89,12 +93,12 @@ def compose(
         room -= estimate(persona) + others // 4
         memory, kept = _fit(request.view, lead, memory, room)
     messages = [request.messages[i] for i in kept]
-    inserted = [_system(text) for text in (persona, _block(memory)) if text]
+    inserted = [_system(text) for text in (persona, _block(record for _, record in memory)) if text]
     return Prompt(
         messages=[*messages[:lead], *inserted, *messages[lead:]],
         trimmed=len(request.view) - len(kept),
         recalled=len(memory),
-        injected=sum(map(costs.of, memory)),
+        injected=sum(cost for cost, _ in memory),
         said=len(found) - len(fresh),
     )
 
@@ -110,24 +114,24 @@ def _fresh(records: Iterable[Record], view: Sequence[Message]) -> list[Record]:
     return [_quotation(record) for record in records if record.text not in said]
 
 
-def _chosen(fresh: list[Record], tokens: int, costs: Costs) -> list[Record]:
+def _chosen(fresh: list[Record], tokens: int, costs: Costs) -> list[Priced]:
     """The best records that fit."""
     chosen = []
     for record in fresh:
         cost = costs.of(record)
         if cost <= tokens:
             tokens -= cost
-            chosen.append(record)
+            chosen.append((cost, record))
     return chosen
 
 
 def _fit(
-    view: Sequence[Message], lead: int, memory: list[Record], room: int
-) -> tuple[list[Record], list[int]]:
+    view: Sequence[Message], lead: int, memory: list[Priced], room: int
+) -> tuple[list[Priced], list[int]]:
     costs = list(map(_cost, view))
     room -= sum(costs)
     memory = list(memory)
-    while memory and room < sum(PER_MESSAGE + estimate(record.text) for record in memory):
+    while memory and room < sum(cost for cost, _ in memory):
         memory.pop()
     since = lead
     for start, end in _exchanges(view, lead):
@@ -160,7 +164,7 @@ def _estimated(text: str) -> int:
     return sum(estimate(text[i : i + PIECE]) for i in range(0, len(text), PIECE))
 
 
-def _block(memory: Sequence[Record]) -> str:
+def _block(memory: Iterable[Record]) -> str:
     lines = [_line(record) for record in sorted(memory, key=lambda record: record.at)]
     return MEMORY_HEAD + "\n".join(lines) if lines else ""
 
@@ -177,8 +181,14 @@ def _date(days: float) -> str:
 
 
 def _quotation(record: Record) -> Record:
-    text = _quoted(record.text)
-    return record if text == record.text else replace(record, text=text)
+    text = record.text
+    return record if _is_quotation(text) else replace(record, text=_quoted(text))
+
+
+def _is_quotation(text: str) -> bool:
+    """Most are: of all white space, only the space is printable."""
+    spaced = not text.isprintable() or "  " in text or text != text.strip()
+    return not spaced and "<|" not in text and len(text) <= LONGEST_RECORD
 
 
 def _quoted(text: str) -> str:
