@@ -31,12 +31,14 @@ class Recorder:
         self.meddle = meddle
         self.given: list[str] = []
         self.of: defaultdict[str, list[str]] = defaultdict(list)
+        self.batches: list[list[str]] = []
         self.asked, self.gate = asyncio.Event(), asyncio.Event()
         self.gate.set()
 
     async def remember(self, owner: Owner, *turns: Turn) -> None:
         self.asked.set()
         await self.gate.wait()
+        self.batches.append([each.id for each in turns])
         for each in turns:
             self.meddle(owner, each)
             self.given.append(each.id)
@@ -417,6 +419,23 @@ class OutboxPromises:
             for n in range(3):
                 await door.put(job(turn(id=f"t{n}")))
                 await until(lambda n=n: len(memory.given) == n + 1)  # type: ignore[misc]
+
+    async def test_what_is_put_during_a_delivery_gathers_as_well(
+        self, outbox: Outbox, memory: Recorder
+    ) -> None:
+        gathering = worker(outbox, memory, gather=0.2)
+        door = Woken(outbox, gathering.wake)
+        memory.gate.clear()
+        async with running(gathering):
+            await door.put(job(turn(id="t0")))
+            await memory.asked.wait()
+            await door.put(job(turn(id="t1")))
+            memory.gate.set()
+            await until(lambda: memory.given == ["t0"])
+            await asyncio.sleep(0.03)  # enough for another delivery
+            await door.put(job(turn(id="t2")))
+            await until(lambda: len(memory.given) == 3)
+        assert memory.batches == [["t0"], ["t1", "t2"]]
 
     async def test_what_another_process_put_is_found_by_polling(
         self, outbox: Outbox, reopened: Outbox, memory: Recorder

@@ -95,7 +95,7 @@ EXPOSED = [
     "retry-after",
 ]
 OPENAI = "https://api.openai.com/v1"
-GATHER = 0.1  # seconds; turns are recalled from the outbox meanwhile
+GATHER = 0.05  # seconds; turns are recalled from the outbox meanwhile
 
 
 @dataclass(frozen=True)

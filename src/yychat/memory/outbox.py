@@ -7,8 +7,8 @@ once the memory has it. Delivery is at least once; memories know a turn by its i
 import asyncio
 import logging
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Literal, Protocol
 
 import msgspec
@@ -133,7 +133,8 @@ class Woken:
 class OutboxWorker:
     """Takes jobs from an outbox to the memories they are for, by their kind.
 
-    Once woken it lets jobs gather for *gather* seconds: a batch costs little more than one.
+    It lets jobs gather for *gather* seconds: a batch costs little more than one. Where more than
+    *batch* are waiting, it goes on at once.
     Failures are retried with jittered, growing pauses; after *attempts* of them a job is buried.
     *notice* is told of each.
     """
@@ -173,6 +174,8 @@ class OutboxWorker:
                 delivered = 0
             if not delivered:
                 await self._rest()
+            elif delivered < self._batch:  # what was put meanwhile is little yet
+                await asyncio.sleep(self._gather)
 
     async def flush(self, within: float) -> None:
         """Deliver what is waiting now, for at most *within* seconds."""
@@ -191,7 +194,7 @@ class OutboxWorker:
         lines: dict[tuple[str, str], list[Job]] = {}
         for job in jobs:
             lines.setdefault((job.kind, job.owner.key), []).append(job)
-        async with _heartbeat(lambda: self._outbox.renew(self._name, self._lease), self._lease / 3):
+        with _heartbeat(lambda: self._outbox.renew(self._name, self._lease), self._lease / 3):
             return sum(await asyncio.gather(*map(self._deliver_line, lines.values())))
 
     async def _deliver_line(self, jobs: Sequence[Job]) -> int:
@@ -263,18 +266,25 @@ class OutboxWorker:
         await asyncio.sleep(self._gather)
 
 
-@asynccontextmanager
-async def _heartbeat(beat: Callable[[], Awaitable[None]], every: float) -> AsyncIterator[None]:
+@contextmanager
+def _heartbeat(beat: Callable[[], Awaitable[None]], every: float) -> Iterator[None]:
+    """Most deliveries end before the first beat is due: then there is no task for it."""
+
     async def keep_beating() -> None:
         while True:
-            await asyncio.sleep(every)
             try:
                 await beat()
             except YYChatError as error:
                 log.warning("a lease on outbox jobs was not renewed: %s", error)
+            await asyncio.sleep(every)
 
-    task = asyncio.create_task(keep_beating())
+    beating: list[asyncio.Task[None]] = []
+    first = asyncio.get_running_loop().call_later(
+        every, lambda: beating.append(asyncio.create_task(keep_beating()))
+    )
     try:
         yield
     finally:
-        task.cancel()
+        first.cancel()
+        for task in beating:
+            task.cancel()
