@@ -27,11 +27,11 @@ class TestRing(RecordPromises):
         await store.add(some(clock, 3, tenant="mine"))
         theirs = some(clock, 2, tenant="theirs")
         await store.add(theirs)
-        store.learn({"mine": clock()})
+        await store.learn({"mine": clock()})
         assert await store.newest(10) == theirs
-        store.learn({EVERYBODY: clock() - 5})
+        await store.learn({EVERYBODY: clock() - 5})
         assert await store.newest(10) == theirs
-        store.learn({EVERYBODY: clock()})
+        await store.learn({EVERYBODY: clock()})
         assert await store.newest(10) == []
 
 

@@ -104,7 +104,7 @@ class Recorder:
         """Let what others have erased be forgotten here as well."""
         if self._shared is not None:
             with suppress(StoreError):
-                self._ring.learn(await self._shared.erasures())
+                await self._ring.learn(await self._shared.erasures())
 
     async def close(self) -> None:
         with suppress(TimeoutError):

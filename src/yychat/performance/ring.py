@@ -29,12 +29,12 @@ class Ring:
     def put(self, record: Record) -> None:
         self._packed.append(_pack(record))
 
-    def learn(self, erasures: Mapping[str, float]) -> None:
+    async def learn(self, erasures: Mapping[str, float]) -> None:
         """Others have erased."""
         for whose, at in erasures.items():
             if at > self._erased.get(whose, 0.0):
                 self._erased[whose] = at
-                self._forget(None if whose == EVERYBODY else whose, at)
+                await self._forget(None if whose == EVERYBODY else whose, at)
 
     async def add(self, records: Sequence[Record]) -> None:
         self._packed.extend(map(_pack, records))
@@ -54,7 +54,7 @@ class Ring:
     async def erase(self, tenant: str | None = None) -> int:
         at = self._clock()
         self._erased[EVERYBODY if tenant is None else tenant] = at
-        return self._forget(tenant, at)
+        return await self._forget(tenant, at)
 
     async def erasures(self) -> Mapping[str, float]:
         return dict(self._erased)
@@ -63,13 +63,14 @@ class Ring:
         packed = list(self._packed)
         return await asyncio.to_thread(lambda: list(map(_unpack, packed)))
 
-    def _forget(self, tenant: str | None, at: float) -> int:
-        def stays(record: Record) -> bool:
-            return record.at > at or tenant not in (None, record.tenant)
+    async def _forget(self, tenant: str | None, at: float) -> int:
+        def goes(record: Record) -> bool:
+            return record.at <= at and tenant in (None, record.tenant)
 
-        before = len(self._packed)
-        kept = [packed for packed in self._packed if stays(_unpack(packed))]
-        self._packed = deque(kept, maxlen=self._most)
+        packed = list(self._packed)
+        gone = await asyncio.to_thread(lambda: {each for each in packed if goes(_unpack(each))})
+        before, kept = len(self._packed), [each for each in self._packed if each not in gone]
+        self._packed = deque(kept, maxlen=self._most)  # with what has come meanwhile
         return before - len(kept)
 
 
