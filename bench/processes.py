@@ -110,19 +110,19 @@ async def spawned(
 
 
 @asynccontextmanager
-async def service(port: int, **environment: str) -> AsyncIterator[Program]:
+async def service(port: int, *options: str, **environment: str) -> AsyncIterator[Program]:
     """A YYChat with a new, empty data folder; it may not listen yet."""
     with tempfile.TemporaryDirectory(prefix="yychat-bench-") as data:
         environment = {"YYCHAT_DATA_DIR": data, **environment}
-        command = ("-m", "yychat", "serve", "--port", str(port))
+        command = ("-m", "yychat", "serve", "--port", str(port), *options)
         async with spawned(*command, environment=environment) as program:
             yield program
 
 
 @asynccontextmanager
-async def ready_service(**environment: str) -> AsyncIterator[Program]:
+async def ready_service(*options: str, **environment: str) -> AsyncIterator[Program]:
     """The same on a free port, answering."""
-    async with service(0, **environment) as yychat:
+    async with service(0, *options, **environment) as yychat:
         await yychat.begin()
         async with asyncio.timeout(START_WITHIN):
             await first_ok(yychat.port, "/readyz")

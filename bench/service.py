@@ -19,8 +19,9 @@ from report import Table, machine, show, write
 from startup import startup
 from streams import streams
 from telemetry import telemetry
+from workers import workers
 
-SECTIONS = ("startup", "latency", "cpu", "telemetry", "streams", "memory")
+SECTIONS = ("startup", "latency", "cpu", "telemetry", "streams", "workers", "memory")
 START_UPS = 10
 
 
@@ -43,6 +44,7 @@ def main(section: str, rounds: int | None, requests: int, turns: int, file: Path
         "cpu": lambda: cpu(rounds or 5, requests, turns),
         "telemetry": lambda: telemetry(rounds or 5, requests, turns),
         "streams": lambda: streams(rounds or 5),
+        "workers": lambda: workers(rounds or 5, requests, turns),
     }
     where = machine()
     print(where)

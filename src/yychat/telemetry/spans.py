@@ -143,6 +143,7 @@ class LightHead(CurrentSpan):
 
     def leave(self) -> None:
         _head.reset(self._token)
+        del self._token  # it holds the context, which holds the observation, which holds this
 
 
 class SampledSpan(CurrentSpan):
@@ -179,6 +180,7 @@ class SampledSpan(CurrentSpan):
 
     def leave(self) -> None:
         contexts.detach(self._token)
+        del self._token
 
     @property
     def links(self) -> Sequence[Link]:
