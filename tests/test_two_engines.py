@@ -25,7 +25,6 @@ SAID = dict(zip(ENGINES, (LAMP, CAR), strict=True))
 WORDS = dict(zip(ENGINES, ("crimson", "azure"), strict=True))
 QUESTION = "recall the colour of my lamp and my car"
 DEADLINE = 300  # milliseconds, the service's own
-BUSY = 5.0  # seconds that a machine with other work may take besides; what hangs takes a minute
 
 
 @pytest.fixture(scope="module")
@@ -205,7 +204,7 @@ def test_an_answer_does_without_an_embedder_that_fails_in_time(
     for number in range(2, 5):
         result, taken = asked(pair, number)
         assert result in expected
-        assert taken < DEADLINE / 1000 + BUSY  # generous; the figure is measured elsewhere
+        assert taken < DEADLINE / 1000 + 2.0  # generous; the figure is measured elsewhere
     models.reset()
     until(lambda: asked(pair, 99)[0] == "hit")
 
@@ -251,7 +250,7 @@ def test_a_postgresql_that_hangs_costs_an_answer_the_deadline_and_no_more(
             for number in range(1, 13):  # mem0 has eight threads to ask with
                 result, taken = asked(running, number)
                 assert result in ("deadline", "degraded")
-                assert taken < DEADLINE / 1000 + BUSY
+                assert taken < DEADLINE / 1000 + 2.0
             assert running.chat("hi").status_code == 200
         until(lambda: asked(running, 99)[0] == "hit")
 
@@ -263,7 +262,7 @@ def test_a_postgresql_that_is_away_is_done_without(upstream: Simulator, data: Pa
         for number in range(3):
             result, taken = asked(running, number)
             assert result in ("deadline", "degraded")
-            assert taken < DEADLINE / 1000 + BUSY
+            assert taken < DEADLINE / 1000 + 2.0
         until(lambda: asked(running)[0] == "degraded")
         refused = switched(running, "mem0_proxy")
         assert refused.status_code == 409
