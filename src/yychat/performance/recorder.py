@@ -145,8 +145,9 @@ class Recorder:
         await self.flush()
         async with self._sending:
             count = 0 if self._shared is None else await self._shared.erase(tenant)
-            mine = await self._ring.erase(tenant)
+            # Before the ring, which is waited for: what comes meanwhile is not of before.
             self._waiting = deque(r for r in self._waiting if tenant not in (None, r.tenant))
+            mine = await self._ring.erase(tenant)
             return mine if self._shared is None else count
 
     async def _newest(self, count: int, tenant: str | None) -> tuple[list[Record], Scope]:
