@@ -8,8 +8,6 @@ import threading
 from collections import deque
 from collections.abc import Callable, Mapping
 
-from opentelemetry.context import Context
-from opentelemetry.sdk.trace import SpanProcessor
 from opentelemetry.trace import SpanKind, TraceFlags
 
 from . import semconv
@@ -30,7 +28,7 @@ _BLAMELESS = ("bad_request", "not_found", "too_large", "cancelled")
 TOGETHER = 64  # spans that are counted at once: one by one they cost three times as much
 
 
-class SpanMetrics(SpanProcessor):
+class SpanMetrics:
     """Knows spans by their operation, and the server's by their kind.
 
     What has ended is counted before anybody reads the series, and when enough of it waits. *ended*
@@ -58,7 +56,7 @@ class SpanMetrics(SpanProcessor):
             semconv.EXECUTE_TOOL: self._tool,
         }
 
-    def on_start(self, span: Begun, parent_context: Context | None = None) -> None:
+    def on_start(self, span: Begun) -> None:
         try:
             if span.kind is SpanKind.SERVER:
                 self._metrics.add("http_server_active_requests", by=1)

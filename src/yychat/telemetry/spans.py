@@ -88,7 +88,7 @@ class LightSpan(NonRecordingSpan):
         return self
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        if error is not None and isinstance(error, YYChatError):
+        if isinstance(error, YYChatError):
             failed(self, error)
         self.end()
 
@@ -210,14 +210,14 @@ def failed(span: Span, error: YYChatError) -> None:
     span.set_status(_FAILED)
 
 
-def light_head() -> SpanContext | None:
+def current_head() -> SpanContext | None:
     """Of the trace that this belongs to, if that is not sampled."""
     return _head.get()
 
 
 def current_context() -> SpanContext:
     """Of the span that is current here; an invalid one where there is none."""
-    return _head.get() or trace.get_current_span().get_span_context()
+    return current_head() or trace.get_current_span().get_span_context()
 
 
 def traceparent(span: Span) -> str:

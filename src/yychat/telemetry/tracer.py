@@ -9,7 +9,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 from opentelemetry.trace import SpanContext, SpanKind, TraceFlags
 
-from .spans import Counting, LightHead, LightSpan, SampledSpan, Send, light_head
+from .spans import Counting, LightHead, LightSpan, SampledSpan, Send, current_head
 
 _SAMPLED = TraceFlags(TraceFlags.SAMPLED)
 _ids = RandomIdGenerator()
@@ -38,10 +38,10 @@ class Tracer:
         linked: Sequence[str] = (),
     ) -> LightSpan:
         """*attributes* are the span's from now on; *linked* are ``traceparent``s."""
-        if (above := light_head()) is not None:
+        if (above := current_head()) is not None:
             return LightSpan(above, self._counting, kind, attributes)
         parent = trace.get_current_span().get_span_context()
-        if not parent.is_valid and (head := self.light_head(kind, attributes)) is not None:
+        if (head := self.light_head(kind, attributes, parent)) is not None:
             return head
         return self.sampled(name, attributes, kind, parent, linked=linked)
 
