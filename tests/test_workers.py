@@ -4,7 +4,9 @@ import asyncio
 import os
 import signal
 import socket
+from contextlib import ExitStack
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx2
 import pytest
@@ -50,6 +52,28 @@ def test_they_greet_once(data: Path, environment: dict[str, str]) -> None:
         process.send_signal(signal.SIGTERM)
         assert process.stdout
         assert "listening" not in process.stdout.read()
+
+
+def test_connections_that_come_together_are_shared_out(
+    data: Path, environment: dict[str, str]
+) -> None:
+    with supervised(data, 2, **environment) as yychat, ExitStack() as clients:
+        until(lambda: len(yychat.registered()) == 2)
+        before = {pid: sockets(pid) for pid in yychat.workers()}
+        address = urlsplit(yychat.url).hostname, urlsplit(yychat.url).port
+        for _ in range(4):
+            together = [socket.create_connection(address, timeout=10) for _ in range(16)]
+            for each in map(clients.enter_context, together):
+                each.sendall(b"GET /healthz HTTP/1.1\r\nHost: yychat\r\n\r\n")
+                assert each.recv(4096).startswith(b"HTTP/1.1 200")
+        held = [sockets(pid) - count for pid, count in before.items()]
+        assert sum(held) == 64
+        assert min(held) >= 16
+
+
+def sockets(pid: int) -> int:
+    opened = Path(f"/proc/{pid}/fd").iterdir()
+    return sum("socket:" in os.path.realpath(each) for each in opened)
 
 
 def test_without_an_upstream_they_share_one_simulator_which_is_kept_running(data: Path) -> None:

@@ -9,6 +9,7 @@ from types import FrameType
 import uvicorn
 from starlette.types import ASGIApp
 
+from .accepting import Shared
 from .background import settled
 from .settings import Settings
 from .web.farewell import Farewell
@@ -24,25 +25,40 @@ class Server(uvicorn.Server):
     """On SIGTERM, readiness says 503 at once; connections are refused *drain* seconds later, and
     answers under way get uvicorn's graceful time to finish. A second signal skips what is left
     of the drain, a third the answers. Whatever was skipped, the lifespan ends in order, and the
-    process with exit code 0."""
+    process with exit code 0. With *shared*, other processes accept from its socket too."""
 
     def __init__(
-        self, config: uvicorn.Config, lifecycle: Lifecycle, drain: float, greeting: str
+        self,
+        config: uvicorn.Config,
+        lifecycle: Lifecycle,
+        drain: float,
+        greeting: str,
+        *,
+        shared: bool,
     ) -> None:
         super().__init__(config)
         self._lifecycle, self._drain, self._greeting = lifecycle, drain, greeting
+        self._shared = shared
+        self._accepting: list[Shared] = []
         self._loop: asyncio.AbstractEventLoop | None = None
         lifecycle.stop = self._leave
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
+        await super().startup([] if self._shared else sockets)
         self._loop = asyncio.get_running_loop()
+        if self._shared:
+            self._accepting = [Shared(each, self._connection) for each in sockets or ()]
         if self.started and sockets:
             settled()
             sys.stdout.write(self._greeting.format(address=address_of(sockets[0])))
             sys.stdout.flush()
 
+    def _connection(self) -> Protocol:
+        return Protocol(self.config, self.server_state, self.lifespan.state)
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for each in self._accepting:
+            await each.close()
         await super().shutdown(sockets)
         if self.force_exit:  # uvicorn would let answers and lifespan end as tracebacks
             await self._cut()
@@ -76,11 +92,12 @@ def serve(
     app: ASGIApp,
     lifecycle: Lifecycle,
     greeting: str,
-    listener: socket.socket | None = None,
+    shared: socket.socket | None = None,
 ) -> bool:
-    """Serve until a signal; whether it ever came to serving. Raises ``OSError`` where the address
-    cannot be had, and ``ConfigurationError`` where the start went wrong later."""
-    listener = listener or listen(settings.host, settings.port)
+    """Serve until a signal, from *shared* where other processes do so too; whether it ever came to
+    serving. Raises ``OSError`` where the address cannot be had, and ``ConfigurationError`` where
+    the start went wrong later."""
+    listener = shared or listen(settings.host, settings.port)
     config = uvicorn.Config(
         Farewell(app, lifecycle),
         loop="uvloop",
@@ -96,7 +113,7 @@ def serve(
         timeout_keep_alive=75,
         timeout_graceful_shutdown=settings.shutdown_seconds,
     )
-    server = Server(config, lifecycle, settings.drain_seconds, greeting)
+    server = Server(config, lifecycle, settings.drain_seconds, greeting, shared=shared is not None)
     server.run([listener])
     if lifecycle.failure:
         raise lifecycle.failure
