@@ -17,7 +17,7 @@ from cases import Case
 from client import first_ok
 from collector import collecting
 from load import Trouble
-from processes import HERE, Program, before, free_port, service, spawned, upstream
+from processes import HERE, PATIENT, Program, before, free_port, service, spawned, upstream
 from text import KEY
 
 sys.path.append(str(HERE.parent / "tests"))
@@ -34,10 +34,7 @@ _YYCHAT = {
     "YYCHAT_LOG_LEVEL": "ERROR",
     "YYCHAT_MAX_INFLIGHT": "2048",
     "YYCHAT_MAX_INFLIGHT_PER_TENANT": "2048",
-    # A queue of sixteen before a core that does nothing else is longer than these would be: what is
-    # measured is all of the work, not that some of it is left out.
-    "YYCHAT_MEMORY_DEADLINE_MS": "30000",
-    "YYCHAT_REDIS_TIMEOUT_MS": "5000",
+    **PATIENT,
 }
 _MEM0 = {
     "CHAT_ENGINE": "mem0_proxy",

@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 from cases import CASES
 from cpu import note
 from load import CLIENTS, closed_loop, fill_all, shares
-from processes import before, ready_service, upstream
+from processes import PATIENT, before, ready_service, upstream
 from report import Row, Table
 
 LAPS = 2  # of each before anything counts: every process has to know everybody
@@ -23,7 +23,7 @@ async def workers(rounds: int, requests: int, turns: int) -> Table:
         provider = await stack.enter_async_context(upstream())
         services = {
             n: await stack.enter_async_context(
-                ready_service("--workers", str(n), **before(provider))
+                ready_service("--workers", str(n), **before(provider), **PATIENT)
             )
             for n in (1, 2)
         }
