@@ -11,6 +11,7 @@ from enum import Enum
 from typing import Any
 
 import msgspec
+from opentelemetry.trace import SpanContext, SpanKind
 
 from yychat.chat import ChatRequest, Chunk, collect
 from yychat.engines.answer import answered
@@ -34,6 +35,7 @@ class Act(Enum):
     HANG = "hang"
 
 
+_SOMEWHERE = SpanContext(0xA, 0xB, is_remote=False)
 CUT, HANG = Act.CUT, Act.HANG
 Step = bytes | Act | asyncio.Event  # an event is waited for: the test says when to go on
 
@@ -336,6 +338,18 @@ def events(data: bytes) -> list[Any]:
     *given, done, rest = data.replace(b"\r\n", b"\n").split(b"\n\n")
     assert (done, rest) == (b"data: [DONE]", b"")
     return [msgspec.json.decode(each[6:]) for each in given if each.startswith(b"data: ")]
+
+
+@dataclass(frozen=True)
+class EndedSpan:
+    """See ``telemetry.spans.Ended``: one with these attributes."""
+
+    attributes: dict[str, Any]
+    start_time: int = 0
+    end_time: int = 0
+    kind: SpanKind = SpanKind.INTERNAL
+    sampled: bool = False
+    context: SpanContext = _SOMEWHERE
 
 
 class Echo:

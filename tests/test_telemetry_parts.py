@@ -9,11 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import INVALID_SPAN
 from starlette.types import Message, Receive, Scope, Send
 
-from fakes import Echo, ScriptedMemory, asked
+from fakes import Echo, EndedSpan, ScriptedMemory, asked
 from running import Service
 from scrape import scraped, series
 from scripted_engine import two_engines
@@ -199,9 +198,7 @@ async def test_an_attempt_that_is_cut_off_is_the_upstreams_failure_only_if_time_
 
 def test_a_clock_that_is_set_back_takes_nothing_from_a_sum() -> None:
     metrics = Metrics()
-    span = ReadableSpan(
-        "look", attributes={semconv.DB_OPERATION: "look"}, start_time=10**18, end_time=10**17
-    )
+    span = EndedSpan({semconv.DB_OPERATION: "look"}, start_time=10**18, end_time=10**17)
     SpanMetrics(metrics).on_end(span)
     told = {"db_operation_name": "look", "result": "ok"}
     name = "db_client_operation_duration_seconds"
@@ -219,12 +216,12 @@ def test_a_span_that_ends_while_others_are_counted_is_counted_too() -> None:
                 counting.on_end(looked())
             return None
 
-    def looked() -> ReadableSpan:
-        return ReadableSpan("look", attributes={semconv.DB_OPERATION: "look"})
+    def looked() -> EndedSpan:
+        return EndedSpan({semconv.DB_OPERATION: "look"})
 
     counting = SpanMetrics(metrics, prices=Ends(m=Price(input=1.0, output=1.0)))
     told = {semconv.OPERATION: semconv.INVOKE_AGENT, semconv.AGENT: "chat_engine"}
-    counting.on_end(ReadableSpan("agent", attributes={**told, semconv.OUTPUT_TOKENS: 1}))
+    counting.on_end(EndedSpan({**told, semconv.OUTPUT_TOKENS: 1}))
     name = "db_client_operation_duration_seconds_count"
     looks = {"db_operation_name": "look", "result": "ok"}
     assert metrics.registry.get_sample_value(name, looks) == 2 * TOGETHER
@@ -233,7 +230,7 @@ def test_a_span_that_ends_while_others_are_counted_is_counted_too() -> None:
 def test_failures_of_telemetry_are_counted_by_where_they_were() -> None:
     metrics = Metrics()
     nameless = {semconv.OPERATION: semconv.INVOKE_AGENT}
-    SpanMetrics(metrics).on_end(ReadableSpan("an engine's", attributes=nameless))
+    SpanMetrics(metrics).on_end(EndedSpan(nameless))
     name = "yychat_telemetry_errors_total"
     assert metrics.registry.get_sample_value(name, {"stage": "end"}) == 1
 

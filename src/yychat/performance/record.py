@@ -37,13 +37,13 @@ class Record(msgspec.Struct, frozen=True, gc=False):
 
 def record_of(span: Ended, instance: str) -> Record | None:
     """None for a span that is not a chat request's."""
-    context, found = span.context, span.attributes or {}
-    if context is None or semconv.OUTCOME not in found:
+    context, found = span.context, span.attributes
+    if semconv.OUTCOME not in found:
         return None
-    took = max(0.0, ((span.end_time or 0) - (span.start_time or 0)) / 1e9)
+    took = max(0, span.end_time - span.start_time) / 1e9
     return Record(
         id=f"{context.span_id:016x}",
-        at=(span.end_time or 0) / 1e9,
+        at=span.end_time / 1e9,
         instance=instance,
         tenant=found.get(semconv.TENANT),
         engine=found.get(semconv.ENGINE, "none"),
@@ -53,7 +53,7 @@ def record_of(span: Ended, instance: str) -> Record | None:
         duration_seconds=took,
         stages=_stages(found, took),
         trace_id=f"{context.trace_id:032x}",
-        sampled=context.trace_flags.sampled,
+        sampled=span.sampled,
         error_type=found.get(semconv.ERROR_TYPE),
         fallback_from=found.get(semconv.FALLBACK_FROM),
         first_token_seconds=found.get(semconv.FIRST_TOKEN),

@@ -1,7 +1,9 @@
 """The series of this process: the catalogue's, within closed sets, and what a scrape reads."""
 
+import math
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from itertools import product
 from typing import Any, TypeVar
 
@@ -16,15 +18,14 @@ from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector
 
 from .catalogue import AT_MOST, CATALOGUE, CLOSED, CONFIGURED, OTHER, Metric
-from .rendering import Rendering, Snapshot, Values
-from .series import Distribution, Exemplar, Number
+from .rendering import Rendering, Snapshot
+from .series import Distribution, Exemplar, Number, Series, Values
 
 MOST = 3_000  # series of a process, prometheus_client's own included
 OWN = 40  # of those, what prometheus_client says of process and interpreter
 EACH = 900  # of those, what a single metric may have
 DROPPED = "yychat_series_dropped_total"
 REMEMBERED = 1_000  # values that callers made up, and what they count as
-Key = tuple[str, Values]
 T = TypeVar("T")
 
 
@@ -33,24 +34,31 @@ class Metrics(Collector):
 
     A value outside a label's closed set becomes ``other``; so no caller can make a series. What
     the code does not know is *allowed* by the configuration, up to the bounds in ``AT_MOST``.
-    Any thread may call.
+    Any thread may call. Who has much to count does so in ``numbers`` and ``distributions``
+    themselves, and holds ``lock`` meanwhile.
     """
 
     def __init__(self, allowed: Mapping[str, Iterable[str]] | None = None) -> None:
         self.settle: Callable[[], None] = lambda: None  # asked before the series are read
         self.registry = CollectorRegistry(auto_describe=False)
         self._process = CollectorRegistry(auto_describe=False)
-        self._metrics = {metric.name: metric for metric in CATALOGUE}
         self._allowed: dict[str, frozenset[str]] = {
             label: frozenset(values) for label, values in CLOSED.items()
         }
         self._allowed |= {label: frozenset() for label in CONFIGURED}
-        # Of every series' value. Whom the garbage collector interrupts may come here again.
-        self._lock = threading.RLock()
-        self._making = threading.Lock()
-        self._numbers: dict[Key, Number] = {}
-        self._distributions: dict[Key, Distribution] = {}
-        self._meant: dict[Key, Key] = {}  # of values that are none of their labels'
+        # Of all series. Whom the garbage collector interrupts may come here again.
+        self.lock = threading.RLock()
+        self.numbers = {
+            metric.name: self._series(metric, Number)
+            for metric in CATALOGUE
+            if metric.kind != "histogram"
+        }
+        self.distributions = {
+            metric.name: self._series(metric, partial(Distribution, (*metric.buckets, math.inf)))
+            for metric in CATALOGUE
+            if metric.kind == "histogram"
+        }
+        self._meant: dict[tuple[str, Values], Values] = {}  # of values that are none of the labels'
         self._sizes: dict[str, int] = {}
         # Every metric keeps a place for ``other``, where goes what finds no place of its own, and
         # one for the number of those.
@@ -67,7 +75,7 @@ class Metrics(Collector):
 
     def allow(self, allowed: Mapping[str, Iterable[str]]) -> None:
         """Let these be the values of these labels, from now on."""
-        with self._making:
+        with self.lock:
             for label, values in allowed.items():
                 most = AT_MOST.get(label, 64)
                 self._allowed[label] = frozenset(list(dict.fromkeys(values))[:most])
@@ -78,38 +86,32 @@ class Metrics(Collector):
         return value in self._allowed.get(label, ())
 
     def count(self, name: str, *values: str, by: float = 1.0) -> None:
-        key = name, values
-        number = self._numbers.get(key) or self._number(key)
-        with self._lock:
-            number.value += by
+        with self.lock:
+            self.numbers[name][values].value += by
 
     add = count  # of a gauge, which may fall as well
 
     def set(self, name: str, *values: str, to: float) -> None:
-        key = name, values
-        number = self._numbers.get(key) or self._number(key)
-        number.value = to
+        self.numbers[name][values].value = to
 
     def forget(self, name: str, *values: str) -> None:
         """Take a series away that ``set`` has made: what it says is not known any more."""
-        with self._making:
-            if self._numbers.pop((name, values), None) is not None:
+        with self.lock:
+            if self.numbers[name].pop(values, None) is not None:
                 self._sizes[name] -= 1
                 self._left += 1
 
     def observe(
         self, name: str, *values: str, amount: float, exemplar: Exemplar | None = None
     ) -> None:
-        key = name, values
-        distribution = self._distributions.get(key) or self._distribution(key)
-        with self._lock:
-            distribution.observe(amount, exemplar)
+        with self.lock:
+            self.distributions[name][values].observe(amount, exemplar)
 
     def prepare(self, name: str, *sets: Iterable[str]) -> None:
         """Let the series of these label values exist before anything has happened."""
-        made = self._distribution if self._metrics[name].kind == "histogram" else self._number
+        known = self.distributions[name] if name in self.distributions else self.numbers[name]
         for values in product(*sets):
-            made((name, values))
+            _ = known[values]
 
     @property
     def series(self) -> int:
@@ -134,38 +136,38 @@ class Metrics(Collector):
 
     def _snapshot(self) -> Snapshot:
         self.settle()
-        with self._making, self._lock:
+        with self.lock:
             return Snapshot(
-                [(*key, number.value) for key, number in self._numbers.items()],
-                [(*key, each.copy()) for key, each in self._distributions.items()],
+                [
+                    (name, values, number.value)
+                    for name, series in self.numbers.items()
+                    for values, number in series.items()
+                ],
+                [
+                    (name, values, each.copy())
+                    for name, series in self.distributions.items()
+                    for values, each in series.items()
+                ],
             )
 
-    def _number(self, key: Key) -> Number:
-        return self._made(self._numbers, Number, key)
+    def _series(self, metric: Metric, new: Callable[[], T]) -> Series[T]:
+        known: Series[T] = Series(lambda values: self._made(metric, known, new, values))
+        return known
 
-    def _distribution(self, key: Key) -> Distribution:
-        def new() -> Distribution:
-            return Distribution((*self._metrics[key[0]].buckets, float("inf")))
-
-        return self._made(self._distributions, new, key)
-
-    def _made(self, known: dict[Key, T], new: Callable[[], T], key: Key) -> T:
-        """The series of *key*, or the one that it counts as."""
-        if (found := known.get(self._meant.get(key, key))) is not None:
-            return found
-        name, values = key
-        metric, dropped = self._metrics[name], False
-        with self._making:
-            meant = name, tuple(map(self._closed, metric.labels, values))
-            if meant not in known:
-                if not self._fits(metric, meant[1]):
-                    dropped, meant = True, (name, (OTHER,) * len(metric.labels))
-                known.setdefault(meant, new())
-            if meant != key and not dropped and len(self._meant) < REMEMBERED:
-                self._meant[key] = meant
-        if dropped:
-            self.count(DROPPED, name)
-        return known[meant]
+    def _made(self, metric: Metric, known: Series[T], new: Callable[[], T], values: Values) -> T:
+        """The new series of *values*, or the one that they count as."""
+        name = metric.name
+        with self.lock:
+            meant = self._meant.get((name, values), values)
+            if meant in known:
+                return known[meant]
+            meant = tuple(map(self._closed, metric.labels, values))
+            if meant not in known and not self._fits(metric, meant):
+                self.count(DROPPED, name)
+                meant = (OTHER,) * len(metric.labels)
+            elif meant != values and len(self._meant) < REMEMBERED:
+                self._meant[name, values] = meant
+            return known[meant] if meant in known else known.setdefault(meant, new())
 
     def _fits(self, metric: Metric, closed: Values) -> bool:
         """Whether there is room for another one of *metric*, which it has then."""

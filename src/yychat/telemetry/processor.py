@@ -4,11 +4,10 @@ A span and its metrics cannot disagree, as the second are made of the first. Wha
 here is counted and contained: a request must not fail because it was watched.
 """
 
-import threading
 from collections import deque
 from collections.abc import Callable, Mapping
 
-from opentelemetry.trace import SpanKind, TraceFlags
+from opentelemetry.trace import SpanKind
 
 from . import semconv
 from .catalogue import ENGINES, MEMORIES
@@ -43,8 +42,8 @@ class SpanMetrics:
         prices: Mapping[str, Price] | None = None,
     ) -> None:
         self._metrics, self._ended, self._prices = metrics, ended, prices
+        self._numbers, self._distributions = metrics.numbers, metrics.distributions
         self._waiting: deque[Ended] = deque()
-        self._counting = threading.RLock()  # what the garbage collector closes ends spans
         metrics.settle = self.settle
         self._by_operation: Mapping[str, Callable[[Attributes, float, Exemplar | None], None]] = {
             semconv.INVOKE_AGENT: self._agent,
@@ -72,7 +71,7 @@ class SpanMetrics:
 
     def settle(self) -> None:
         """Count all that has ended."""
-        with self._counting:
+        with self._metrics.lock:
             while self._waiting:
                 try:
                     self._count(self._waiting.popleft())
@@ -80,10 +79,11 @@ class SpanMetrics:
                     self._metrics.count("yychat_telemetry_errors_total", "end")
 
     def _count(self, span: Ended) -> None:
-        found = span.attributes or {}
+        found = span.attributes
         # Not below 0, if somebody has set the clock meanwhile: a sum that falls is a restart.
-        took = max(0, (span.end_time or 0) - (span.start_time or 0)) / 1e9
-        exemplar = _exemplar(span)
+        took = max(0, span.end_time - span.start_time) / 1e9
+        # Of sampled spans only: a link to a trace that was never exported leads nowhere.
+        exemplar = _exemplar(span) if span.sampled else None
         if span.kind is SpanKind.SERVER:
             self._server(found, took, exemplar)
             return
@@ -94,143 +94,128 @@ class SpanMetrics:
             self._store(found, took, exemplar)
 
     def _server(self, found: Attributes, took: float, exemplar: Exemplar | None) -> None:
-        metrics = self._metrics
-        metrics.add("http_server_active_requests", by=-1)
+        numbers = self._numbers
+        numbers["http_server_active_requests"][()].value -= 1
         route = found.get(semconv.HTTP_ROUTE, "")
         status = int(found.get(semconv.HTTP_STATUS, 0))
         outcome = found.get(semconv.OUTCOME)
         wrong = status >= 500 or status == 0 or outcome in _FAILED
-        metrics.count(
-            "yychat_http_responses_total",
-            route,
-            found.get(semconv.HTTP_METHOD, ""),
-            str(status or 499),
-        )
-        metrics.observe(
-            "http_server_request_duration_seconds",
-            route,
-            "error" if wrong else "ok",
-            amount=took,
-            exemplar=exemplar,
-        )
+        answered = route, found.get(semconv.HTTP_METHOD, ""), str(status or 499)
+        numbers["yychat_http_responses_total"][answered].value += 1
+        durations = self._distributions["http_server_request_duration_seconds"]
+        durations[route, "error" if wrong else "ok"].observe(took, exemplar)
         if outcome is not None:
             self._chat(found, took, outcome, exemplar)
 
     def _chat(
         self, found: Attributes, took: float, outcome: str, exemplar: Exemplar | None
     ) -> None:
-        metrics, engine = self._metrics, found[semconv.ENGINE]
+        numbers, engine = self._numbers, found[semconv.ENGINE]
         stream = "true" if found.get(semconv.STREAM) else "false"
-        metrics.count("yychat_chat_requests_total", engine, outcome, stream)
-        metrics.count("yychat_tenant_requests_total", found.get(semconv.TENANT, ""), outcome)
+        tenant = found.get(semconv.TENANT, "")
+        numbers["yychat_chat_requests_total"][engine, outcome, stream].value += 1
+        numbers["yychat_tenant_requests_total"][tenant, outcome].value += 1
         if (error := found.get(semconv.ERROR_TYPE)) is not None:
-            metrics.count("yychat_chat_errors_total", engine, error)
+            numbers["yychat_chat_errors_total"][engine, error].value += 1
         if (failed := found.get(semconv.FALLBACK_FROM)) is not None:
-            metrics.count("yychat_engine_fallbacks_total", failed, engine)
+            numbers["yychat_engine_fallbacks_total"][failed, engine].value += 1
         self._stages(found, took, engine, stream, exemplar)
         self._tokens_in_time(found, engine, outcome, exemplar)
 
     def _stages(
         self, found: Attributes, took: float, engine: str, stream: str, exemplar: Exemplar | None
     ) -> None:
-        observe, rest, others = self._metrics.observe, took, 0.0
+        stages = self._distributions["yychat_stage_duration_seconds"]
+        rest, others = took, 0.0
         for stage, attribute in ATTRIBUTES.items():
             spent = found.get(attribute)
             if spent is not None:
                 rest -= spent
                 others += spent if stage in _UPSTREAM_STAGES else 0.0
-                observe("yychat_stage_duration_seconds", engine, stage, amount=spent)
-        observe("yychat_stage_duration_seconds", engine, "other", amount=max(0.0, rest))
-        ours = max(0.0, took - others)
-        observe("yychat_overhead_duration_seconds", engine, stream, amount=ours, exemplar=exemplar)
+                stages[engine, stage].observe(spent, None)
+        stages[engine, "other"].observe(max(0.0, rest), None)
+        overheads = self._distributions["yychat_overhead_duration_seconds"]
+        overheads[engine, stream].observe(max(0.0, took - others), exemplar)
 
     def _tokens_in_time(
         self, found: Attributes, engine: str, outcome: str, exemplar: Exemplar | None
     ) -> None:
-        metrics, model = self._metrics, found.get(semconv.REQUEST_MODEL, "")
+        distributions, model = self._distributions, found.get(semconv.REQUEST_MODEL, "")
         first = found.get(semconv.FIRST_TOKEN)
         if first is not None:
             name = "gen_ai_server_time_to_first_token_seconds"
-            metrics.observe(name, engine, model, amount=first, exemplar=exemplar)
+            distributions[name][engine, model].observe(first, exemplar)
         elif found.get(semconv.STREAM) and outcome in _FAILED:
-            metrics.count("yychat_first_token_failures_total", engine)
+            self._numbers["yychat_first_token_failures_total"][(engine,)].value += 1
         if (each := found.get(semconv.PER_TOKEN)) is not None:
             name = "gen_ai_server_time_per_output_token_seconds"
-            metrics.observe(name, engine, model, amount=each, exemplar=exemplar)
+            distributions[name][engine, model].observe(each, exemplar)
 
     def _agent(self, found: Attributes, took: float, exemplar: Exemplar | None) -> None:
-        metrics, engine = self._metrics, found[semconv.AGENT]
+        numbers, engine = self._numbers, found[semconv.AGENT]
         result = found.get(semconv.RESULT, "cancelled")
-        name = "gen_ai_invoke_agent_duration_seconds"
-        metrics.observe(name, engine, _well(result), amount=took, exemplar=exemplar)
-        metrics.count("yychat_engine_attempts_total", engine, result)
+        durations = self._distributions["gen_ai_invoke_agent_duration_seconds"]
+        durations[engine, _well(result)].observe(took, exemplar)
+        numbers["yychat_engine_attempts_total"][engine, result].value += 1
+        memory = _MEMORIES.get(engine, "")
         if (recall := found.get(semconv.RECALL)) is not None:
-            memory = _MEMORIES.get(engine, "")
-            metrics.count("yychat_memory_recalls_total", memory, recall, "none")
+            numbers["yychat_memory_recalls_total"][memory, recall, "none"].value += 1
         if injected := found.get(semconv.INJECTED_TOKENS):
-            metrics.count("yychat_memory_injected_tokens_total", engine, by=injected)
+            numbers["yychat_memory_injected_tokens_total"][(engine,)].value += injected
         if dropped := found.get(semconv.DUPLICATES):
-            memory = _MEMORIES.get(engine, "")
-            metrics.count("yychat_memory_duplicates_dropped_total", memory, by=dropped)
+            numbers["yychat_memory_duplicates_dropped_total"][(memory,)].value += dropped
         self._usage(found)
 
     def _usage(self, found: Attributes) -> None:
-        metrics = self._metrics
+        numbers = self._numbers
         model, tenant = found.get(semconv.REQUEST_MODEL, ""), found.get(semconv.TENANT, "")
         for kind, attribute in _TOKENS.items():
             if tokens := found.get(attribute):
-                metrics.count("yychat_tokens_total", model, kind, by=tokens)
-                metrics.count("yychat_tenant_tokens_total", tenant, kind, by=tokens)
+                numbers["yychat_tokens_total"][model, kind].value += tokens
+                numbers["yychat_tenant_tokens_total"][tenant, kind].value += tokens
         if found.get(semconv.USAGE_ESTIMATED):
-            metrics.count("yychat_usage_estimated_total", model)
+            numbers["yychat_usage_estimated_total"][(model,)].value += 1
         if self._prices is not None and semconv.OUTPUT_TOKENS in found:
             self._cost(found, model)
 
     def _cost(self, found: Attributes, model: str) -> None:
         price = self._prices.get(model) if self._prices else None
         if price is None:
-            self._metrics.count("yychat_cost_unknown_total", model)
+            self._numbers["yychat_cost_unknown_total"][(model,)].value += 1
             return
         cost = price.of(*(found.get(attribute, 0) for attribute in _PRICED))
-        self._metrics.count("yychat_cost_total", model, price.currency, by=cost)
+        self._numbers["yychat_cost_total"][model, price.currency].value += cost
 
     def _client(self, found: Attributes, took: float, exemplar: Exemplar | None) -> None:
-        metrics = self._metrics
+        operation, provider = found[semconv.OPERATION], found.get(semconv.PROVIDER, "")
+        model, upstream = found.get(semconv.REQUEST_MODEL, ""), found.get(semconv.UPSTREAM, "")
         result = found.get(semconv.ERROR_TYPE) or found.get(semconv.RESULT, "ok")
-        metrics.observe(
-            "gen_ai_client_operation_duration_seconds",
-            found[semconv.OPERATION],
-            found.get(semconv.PROVIDER, ""),
-            found.get(semconv.REQUEST_MODEL, ""),
-            _well(result),
-            amount=took,
-            exemplar=exemplar,
-        )
-        upstream = found.get(semconv.UPSTREAM, "")
+        durations = self._distributions["gen_ai_client_operation_duration_seconds"]
+        durations[operation, provider, model, _well(result)].observe(took, exemplar)
         if result not in _BLAMELESS:
-            metrics.count("yychat_upstream_attempts_total", upstream, result)
+            self._numbers["yychat_upstream_attempts_total"][upstream, result].value += 1
         if (reason := found.get(semconv.RETRY_OF)) is not None:
-            metrics.count("yychat_upstream_retries_total", upstream, reason)
+            self._numbers["yychat_upstream_retries_total"][upstream, reason].value += 1
 
     def _recall(self, found: Attributes, took: float, exemplar: Exemplar | None) -> None:
-        metrics, memory = self._metrics, found[semconv.MEMORY_STORE]
+        distributions, memory = self._distributions, found[semconv.MEMORY_STORE]
         result = found.get(semconv.RESULT, "error")
         if result == "cancelled":
             return
         failed = "error" if result in ("error", "deadline") else "ok"
-        name = "yychat_memory_operation_duration_seconds"
-        metrics.observe(name, memory, "recall", failed, amount=took, exemplar=exemplar)
+        durations = distributions["yychat_memory_operation_duration_seconds"]
+        durations[memory, "recall", failed].observe(took, exemplar)
         if (embedding := found.get(semconv.EMBEDDING)) is not None:
-            metrics.observe(name, memory, "embed", failed, amount=embedding)
+            durations[memory, "embed", failed].observe(embedding, None)
             took = max(0.0, took - embedding)
-        metrics.observe(name, memory, "search", failed, amount=took)
+        durations[memory, "search", failed].observe(took, None)
         source = found.get(semconv.SOURCE, "none")
-        metrics.count("yychat_memory_recalls_total", memory, result, source)
+        self._numbers["yychat_memory_recalls_total"][memory, result, source].value += 1
         if result in ("hit", "empty"):
             records = found.get(semconv.MEMORY_RECORDS, 0)
-            metrics.observe("yychat_memory_recalled_records", memory, amount=records)
+            distributions["yychat_memory_recalled_records"][(memory,)].observe(records, None)
         if (score := found.get(semconv.TOP_SCORE)) is not None:
-            metrics.observe("yychat_memory_top_score", memory, amount=score)
+            distributions["yychat_memory_top_score"][(memory,)].observe(score, None)
 
     def _write(self, found: Attributes, took: float, exemplar: Exemplar | None) -> None:
         self._memory(found, "write", took, exemplar)
@@ -240,19 +225,20 @@ class SpanMetrics:
 
     def _memory(self, found: Attributes, what: str, took: float, exemplar: Exemplar | None) -> None:
         failed = "error" if semconv.ERROR_TYPE in found else "ok"
-        name, memory = "yychat_memory_operation_duration_seconds", found[semconv.MEMORY_STORE]
-        self._metrics.observe(name, memory, what, failed, amount=took, exemplar=exemplar)
+        durations = self._distributions["yychat_memory_operation_duration_seconds"]
+        durations[found[semconv.MEMORY_STORE], what, failed].observe(took, exemplar)
 
     def _tool(self, found: Attributes, took: float, exemplar: Exemplar | None) -> None:
         result, source = found.get(semconv.RESULT, "error"), found.get(semconv.TOOL_SOURCE, "")
-        name = "gen_ai_execute_tool_duration_seconds"
-        self._metrics.observe(name, source, _well(result), amount=took, exemplar=exemplar)
-        self._metrics.count("yychat_tool_calls_total", found.get(semconv.TOOL_NAME, ""), result)
+        durations = self._distributions["gen_ai_execute_tool_duration_seconds"]
+        durations[source, _well(result)].observe(took, exemplar)
+        name = found.get(semconv.TOOL_NAME, "")
+        self._numbers["yychat_tool_calls_total"][name, result].value += 1
 
     def _store(self, found: Attributes, took: float, exemplar: Exemplar | None) -> None:
         failed = "error" if semconv.ERROR_TYPE in found else "ok"
-        name, operation = "db_client_operation_duration_seconds", found[semconv.DB_OPERATION]
-        self._metrics.observe(name, operation, failed, amount=took, exemplar=exemplar)
+        durations = self._distributions["db_client_operation_duration_seconds"]
+        durations[found[semconv.DB_OPERATION], failed].observe(took, exemplar)
 
 
 _MEMORIES = dict(zip(ENGINES, MEMORIES, strict=True))
@@ -270,10 +256,7 @@ def _well(result: str) -> str:
     return "ok" if result in ("ok", "memory_degraded") else "error"
 
 
-def _exemplar(span: Ended) -> Exemplar | None:
-    """Of sampled spans only: a link to a trace that was never exported leads nowhere."""
+def _exemplar(span: Ended) -> Exemplar:
     context = span.context
-    if context is None or not context.trace_flags & TraceFlags.SAMPLED:
-        return None
     labels = {"trace_id": f"{context.trace_id:032x}", "span_id": f"{context.span_id:016x}"}
-    return Exemplar(labels, (span.end_time or 0) / 1e9)
+    return Exemplar(labels, span.end_time / 1e9)

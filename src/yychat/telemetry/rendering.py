@@ -13,9 +13,8 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector
 
-from .series import Distribution, said
+from .series import Distribution, Values, said
 
-Values = tuple[str, ...]
 Labels = list[tuple[str, str]]
 
 BREATH = 32  # histograms after which the event loop may go on; else it waits for 5 ms at a time

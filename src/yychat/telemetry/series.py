@@ -1,4 +1,4 @@
-"""One series, as it is counted between two scrapes.
+"""Series, as they are counted between two scrapes.
 
 prometheus_client's own metrics check and lock several times on each call, and a chat request makes
 thirty: these cost it a quarter of that. What a scrape reads is in that library's terms again.
@@ -7,13 +7,27 @@ thirty: these cost it a quarter of that. What a scrape reads is in that library'
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from itertools import accumulate
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from prometheus_client.metrics_core import HistogramMetricFamily
 from prometheus_client.samples import Exemplar as Shown
 from prometheus_client.utils import floatToGoString
 
+Values = tuple[str, ...]
+T = TypeVar("T")
+
 said: Callable[[float], str] = floatToGoString  # as Prometheus writes numbers
+
+
+class Series(dict[Values, T]):
+    """Those of one metric, by their labels' values in the catalogue's order. Values that are new
+    get what *make* says: a series that was not there before, or one that they count as."""
+
+    def __init__(self, make: Callable[[Values], T]) -> None:
+        self._make = make
+
+    def __missing__(self, values: Values) -> T:
+        return self._make(values)
 
 
 class Exemplar(NamedTuple):

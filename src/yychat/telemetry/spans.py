@@ -46,13 +46,15 @@ class Ended(Protocol):
     @property
     def kind(self) -> SpanKind: ...
     @property
-    def context(self) -> SpanContext | None: ...
+    def context(self) -> SpanContext: ...
     @property
-    def attributes(self) -> Attributes | None: ...
+    def sampled(self) -> bool: ...
     @property
-    def start_time(self) -> int | None: ...
+    def attributes(self) -> Attributes: ...
     @property
-    def end_time(self) -> int | None: ...
+    def start_time(self) -> int: ...
+    @property
+    def end_time(self) -> int: ...
 
 
 class Begun(Protocol):
@@ -75,6 +77,7 @@ class LightSpan(NonRecordingSpan):
     own, and need not be the current one: it would say no more than the head."""
 
     __slots__ = ("_begun", "_counting", "attributes", "context", "end_time", "kind", "start_time")
+    sampled = False
 
     def __init__(
         self, context: SpanContext, counting: Counting, kind: SpanKind, attributes: dict[str, Any]
@@ -152,6 +155,7 @@ class SampledSpan(CurrentSpan):
 
     __slots__ = ("_linked", "_send", "_token", "name", "parent", "resource", "status")
     _token: Any  # OpenTelemetry's
+    sampled = True
     events = ()
     dropped_attributes = dropped_events = dropped_links = 0
     instrumentation_scope = SCOPE
