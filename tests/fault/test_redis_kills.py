@@ -195,7 +195,13 @@ def killed_in_the_middle(redis: RedisServer, dice: random.Random) -> bool:
         until(lambda: waiting(redis) < before)
         time.sleep(dice.uniform(0, 0.05))  # the random moment is the test
         working.kill()
+    until(lambda: alone(redis))  # what it sent last may still be on its way: a lease, too
     return 0 < waiting(redis) < before
+
+
+def alone(redis: RedisServer) -> bool:
+    """Whether nobody is connected but who asks this."""
+    return len(redis.cli("client", "list", "type", "normal").splitlines()) == 1
 
 
 async def all_put(redis: RedisServer, jobs: Sequence[Job]) -> None:
