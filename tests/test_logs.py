@@ -159,6 +159,11 @@ def test_half_a_character_is_no_failure(pipe: Pipe) -> None:
     assert [line["message"] for line in pipe.lines()] == ["before \\ud800 after 测试"]
 
 
+def test_what_json_does_not_have_is_told_by_its_kind() -> None:
+    line = as_json((0.0, logging.INFO, "yychat", "x", INVALID_SPAN_CONTEXT, {"what": 1j}))
+    assert json.loads(line)["what"] == "complex"
+
+
 def test_who_does_not_read_holds_nobody_up_and_what_is_dropped_is_counted(pipe: Pipe) -> None:
     dropped: list[int] = []
     with logging_to(pipe.write) as logs:

@@ -39,6 +39,7 @@ from yychat.chat import Usage
 from yychat.errors import NotFound
 from yychat.resilience import Backoff, Breaker
 from yychat.settings import Settings
+from yychat.upstream import sender
 from yychat.upstream.client import Upstream, connected
 from yychat.upstream.config import Endpoint
 from yychat.upstream.models import ModelCatalogue, ModelEntry
@@ -183,6 +184,17 @@ def timeouts_for(case: str) -> Timeouts:
 async def test_a_whole_answer_cut_in_the_middle_is_a_protocol_error(bench: Bench) -> None:
     upstream = await bench.one([b"HTTP/1.1 200 OK\r\ncontent-length: 50\r\n\r\n{", CUT])
     with pytest.raises(errors.UpstreamProtocolError):
+        await upstream.post(PATH, b"{}")
+
+
+@pytest.mark.parametrize("status", [200, 500])
+async def test_an_answer_without_end_is_given_up(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    monkeypatch.setattr(sender, "LONGEST", 1_000_000)
+    endless: list[Step] = [b"HTTP/1.1 %d Any\r\n\r\n" % status, *[b"x" * 100_000] * 11, HANG]
+    upstream = await bench.one(endless)
+    with pytest.raises(errors.UpstreamProtocolError, match="too long"):
         await upstream.post(PATH, b"{}")
 
 

@@ -43,7 +43,8 @@ TOGETHER = 500  # lines of one write
 CLOSE_WITHIN = 2.0  # seconds for the last lines
 LONGEST = 8_192  # characters of a message
 
-_encoder = msgspec.json.Encoder()
+# Of what JSON does not have, the kind: a line that cannot be written would end the thread.
+_encoder = msgspec.json.Encoder(enc_hook=lambda value: type(value).__name__)
 _CONTROLS = {n: f"\\x{n:02x}" for n in (*range(32), *range(127, 160))}
 _NOTED = (
     ("outcome", semconv.OUTCOME),

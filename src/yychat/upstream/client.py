@@ -13,7 +13,7 @@ import openai
 from .. import errors
 from ..resilience import Breaker
 from .config import Endpoint
-from .sender import Sender, Timeouts
+from .sender import Sender, Timeouts, whole
 
 log = logging.getLogger(__name__)
 
@@ -73,14 +73,14 @@ class Upstream:
         """Send a request and read the whole answer."""
         with self._judged(path):
             response = await self._sender.send("POST", path, body)
-            return _something(await response.read())
+            return _something(await whole(response))
 
     async def get(self, path: str) -> bytes:
         """Ask for a list. No breaker: some upstreams are well and have no such path."""
         with translated:
             async with asyncio.timeout(self._timeouts.first_byte):
                 response = await self._sender.send("GET", path)
-                return await response.read()
+                return await whole(response)
 
     async def stream(self, path: str, body: bytes) -> AsyncGenerator[bytes, None]:
         """Send a request and give the answer's bytes as they come.

@@ -13,7 +13,10 @@ import msgspec
 import openai
 from openai._models import FinalRequestOptions
 
+from ..errors import UpstreamProtocolError
+
 MOST_REDIRECTS = 20  # of httpx2
+LONGEST = 128 * 2**20  # bytes of a whole answer; the most embeddings of one request are half of it
 
 _HEADERS = {"Content-Type": "application/json"}
 # A compressing proxy on the way would collect tokens until it has a block.
@@ -87,8 +90,8 @@ class Sender:
         response: aiohttp.ClientResponse,
     ) -> aiohttp.ClientResponse:
         """Where redirects lead to, if anywhere."""
+        told = await _told(head.request, response)
         for _ in range(MOST_REDIRECTS):
-            told = await _told(head.request, response)
             following = await _following(told)
             if following is None:
                 break
@@ -101,7 +104,8 @@ class Sender:
                 raise aiohttp.InvalidURL("a redirect") from error
             if 200 <= response.status < 300:
                 return response
-        raise self._sdk._make_status_error_from_response(await _told(head.request, response))
+            told = await _told(head.request, response)
+        raise self._sdk._make_status_error_from_response(told)
 
     def _built(self, method: str, path: str, streamed: bool) -> _Head:
         """As the SDK builds it; the same for all requests of a kind."""
@@ -150,9 +154,22 @@ async def _sent(
     )
 
 
+async def whole(response: aiohttp.ClientResponse) -> bytes:
+    """All of an answer. Raises ``UpstreamProtocolError`` where that would not end."""
+    read, size = [], 0
+    try:
+        async for data in response.content.iter_any():
+            read.append(data)
+            if (size := size + len(data)) > LONGEST:
+                raise UpstreamProtocolError("the upstream's answer is too long")
+    finally:
+        response.close()  # nothing, where it has been read to its end
+    return b"".join(read)
+
+
 async def _told(request: httpx2.Request, response: aiohttp.ClientResponse) -> httpx2.Response:
     """*response* as SDK and httpx2 know it."""
-    content = await response.read()
+    content = await whole(response)
     headers = [each for each in response.raw_headers if each[0].lower() != b"content-encoding"]
     return httpx2.Response(response.status, headers=headers, content=content, request=request)
 
