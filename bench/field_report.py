@@ -154,8 +154,8 @@ GOALS = [
         lambda f: f.values(PROCESSES, CHAT.name, "asked_MB"),
     ),
     Goal("Mem0Proxy: p50 of a recall, of mem0's own search", 1.15, _recalled),
-    Goal("RSS over twenty minutes, MB a minute", 0.5, _none),
-    Goal("two processes on two cores, of one: the load needs one of them", 1.6, _none, ge),
+    Goal("RSS over twenty minutes, MB a minute: `soak.py`", 0.5, _none),
+    Goal("two processes on two cores, of one: `service.py workers`", 1.6, _none, ge),
 ]
 
 

@@ -14,6 +14,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Unpack
 
+import click
+
 from environment import bare
 from running import WITHIN, Service
 from yychat.chat import About, Answer, ChatRequest, Chunk
@@ -162,7 +164,7 @@ def main() -> None:
         return engines(settings.data_dir, pause=0.001)
 
     service = app.create_app(settings, lifecycle, register)
-    serving.serve(settings, service, lifecycle, "listening on {address}\n")
+    serving.serve(settings, service, lifecycle, lambda at: click.echo(f"listening on {at}"))
 
 
 if __name__ == "__main__":

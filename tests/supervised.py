@@ -55,7 +55,10 @@ def supervised(data: Path, workers: int = 2, **environment: str) -> Iterator[Sup
     )
     assert process.stdout is not None
     try:
-        running = Supervised(process, [process.stdout.readline()], environment)
+        lines = [process.stdout.readline()]
+        while lines[-1].startswith("{"):  # logged before the greeting
+            lines.append(process.stdout.readline())
+        running = Supervised(process, lines, environment)
         yield running
         running.stop()
     finally:

@@ -1,6 +1,7 @@
 """``yychat serve --workers N``: one address, several processes, and nothing lost with one."""
 
 import asyncio
+import json
 import os
 import signal
 import socket
@@ -14,6 +15,7 @@ import pytest
 from commands import command
 from running import Simulator
 from supervised import children, gone, supervised, until
+from yychat.accepting import Shared
 from yychat.serving import listen
 from yychat.supervisor import Child, Kept, Supervisor
 
@@ -69,6 +71,50 @@ def test_connections_that_come_together_are_shared_out(
         held = [sockets(pid) - count for pid, count in before.items()]
         assert sum(held) == 64
         assert min(held) >= 16
+
+
+async def test_what_is_being_accepted_when_accepting_ends_is_told_of_its_end() -> None:
+    """Else a server would wait for it as long as for an answer under way."""
+
+    class Connection(asyncio.Protocol):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            alive.add(self)
+
+        def connection_lost(self, _error: Exception | None) -> None:
+            alive.discard(self)
+
+    async def ended(turns: int) -> None:
+        listener = socket.create_server(("127.0.0.1", 0))
+        accepting = Shared(listener, Connection)
+        clients = [socket.create_connection(listener.getsockname()) for _ in range(4)]
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await accepting.close()
+        for client in clients:
+            client.close()
+        listener.close()
+
+    alive: set[Connection] = set()
+    for turns in range(12):
+        await ended(turns)
+    for _ in range(1_000):
+        await asyncio.sleep(0.01 if alive else 0)
+    assert not alive
+
+
+def test_what_workers_log_is_the_services_log(data: Path, environment: dict[str, str]) -> None:
+    (data / "personalities").mkdir(parents=True)
+    (data / "personalities" / "x.json").write_text("{")  # told before anybody is greeted
+    folder = {"YYCHAT_PERSONALITIES_DIR": str(data / "personalities")}
+    asked = [f"asked-{n}" for n in range(40)]
+    with supervised(data, 2, **environment, **folder) as yychat:
+        for request_id in asked:
+            httpx2.get(f"{yychat.url}/v1/models", headers={"X-Request-ID": request_id})
+        process = yychat.process
+        process.send_signal(signal.SIGTERM)
+        assert process.stdout
+        lines = [json.loads(line) for line in process.stdout if line.startswith("{")]
+    assert sorted(line["request_id"] for line in lines if "request_id" in line) == sorted(asked)
 
 
 def sockets(pid: int) -> int:

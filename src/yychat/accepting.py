@@ -24,23 +24,27 @@ class Shared:
     ) -> None:
         listener.setblocking(False)
         self._listener, self._protocol = listener, protocol
+        self._taking: asyncio.Task[object] | None = None
         self._accepting = asyncio.create_task(self._accept())
 
     async def close(self) -> None:
-        """Accept no more. The socket stays open."""
+        """Accept no more. What has been accepted is made a connection first: one that is
+        interrupted in that would never be told that it is lost. The socket stays open."""
         self._accepting.cancel()
-        await asyncio.wait([self._accepting])
+        await asyncio.wait([self._accepting, *([self._taking] if self._taking else ())])
 
     async def _accept(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
             try:
                 connection, _ = await loop.sock_accept(self._listener)
-            except ConnectionAbortedError:  # its client has gone again
+                taking = loop.connect_accepted_socket(self._protocol, connection)
+                self._taking = asyncio.create_task(taking)
+                await asyncio.shield(self._taking)
+            except ConnectionError:  # its client has gone again
                 continue
             except OSError as error:
                 log.error("no connection can be accepted: %s", error.strerror)  # noqa: TRY400 - once a second
                 await asyncio.sleep(NO_ROOM)
-                continue
-            await loop.connect_accepted_socket(self._protocol, connection)
-            await asyncio.sleep(STEP_ASIDE)
+            else:
+                await asyncio.sleep(STEP_ASIDE)

@@ -7,6 +7,7 @@ import re
 import socket
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -22,6 +23,8 @@ from .supervisor import Supervisor, end_with_parent
 
 if TYPE_CHECKING:
     from .telemetry.logs import Logs
+
+STDOUT = 1
 
 
 def _plainly(command: Callable[..., None]) -> Callable[..., None]:
@@ -52,7 +55,8 @@ def main() -> None:
 @click.option("--host", help="Address to listen on (YYCHAT_HOST).")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port, 0 for a free one (YYCHAT_PORT).")
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 64))
-@click.option("--fd", type=int, hidden=True)  # these three are the supervisor's
+@click.option("--fd", type=int, hidden=True)  # these four are the supervisor's
+@click.option("--greet", type=int, default=STDOUT, hidden=True)
 @click.option("--slot", type=int, hidden=True)
 @click.option("--simulator", "simulator_url", hidden=True)
 @_plainly
@@ -61,6 +65,7 @@ def serve(
     port: int | None,
     workers: int,
     fd: int | None,
+    greet: int,
     slot: int | None,
     simulator_url: str | None,
 ) -> None:
@@ -88,7 +93,7 @@ def serve(
             settings,
             service,
             lifecycle,
-            _greeting(settings, keyless=keyless),
+            partial(_greet, _greeting(settings, keyless=keyless), greet),
             socket.socket(fileno=fd) if fd is not None else None,
         )
     except OSError as error:
@@ -144,6 +149,15 @@ def _greeting(settings: Settings, *, keyless: bool) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _greet(greeting: str, into: int, address: str) -> None:
+    """Say *greeting* where it is heard: to whoever reads this process' output, or in the pipe of a
+    supervisor."""
+    with suppress(OSError):  # nobody listens any more
+        os.write(into, greeting.format(address=address).encode())
+    if into != STDOUT:
+        os.close(into)
+
+
 @main.command()
 @_plainly
 def work() -> None:
@@ -162,11 +176,12 @@ def work() -> None:
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", default=8080, show_default=True, type=click.IntRange(0, 65535))
 @click.option("--exit-with-parent", is_flag=True, help="End when standard input ends.")
-def simulate(host: str, port: int, *, exit_with_parent: bool) -> None:
+@click.option("--greet", type=int, default=STDOUT, hidden=True)
+def simulate(host: str, port: int, *, exit_with_parent: bool, greet: int) -> None:
     """Run the simulated upstream alone; GET and PUT /control orders its faults."""
     from .simulator.serve import run
 
-    run(host, port, exit_with_parent=exit_with_parent)
+    run(host, port, greet=greet, exit_with_parent=exit_with_parent)
 
 
 @main.group()

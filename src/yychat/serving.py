@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import socket
-import sys
+from collections.abc import Callable
 from types import FrameType
 
 import uvicorn
@@ -32,12 +32,12 @@ class Server(uvicorn.Server):
         config: uvicorn.Config,
         lifecycle: Lifecycle,
         drain: float,
-        greeting: str,
+        greet: Callable[[str], None],
         *,
         shared: bool,
     ) -> None:
         super().__init__(config)
-        self._lifecycle, self._drain, self._greeting = lifecycle, drain, greeting
+        self._lifecycle, self._drain, self._greet = lifecycle, drain, greet
         self._shared = shared
         self._accepting: list[Shared] = []
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -50,8 +50,7 @@ class Server(uvicorn.Server):
             self._accepting = [Shared(each, self._connection) for each in sockets or ()]
         if self.started and sockets:
             settled()
-            sys.stdout.write(self._greeting.format(address=address_of(sockets[0])))
-            sys.stdout.flush()
+            self._greet(address_of(sockets[0]))
 
     def _connection(self) -> Protocol:
         return Protocol(self.config, self.server_state, self.lifespan.state)
@@ -91,12 +90,12 @@ def serve(
     settings: Settings,
     app: ASGIApp,
     lifecycle: Lifecycle,
-    greeting: str,
+    greet: Callable[[str], None],
     shared: socket.socket | None = None,
 ) -> bool:
     """Serve until a signal, from *shared* where other processes do so too; whether it ever came to
-    serving. Raises ``OSError`` where the address cannot be had, and ``ConfigurationError`` where
-    the start went wrong later."""
+    serving. *greet* is told the address then. Raises ``OSError`` where the address cannot be had,
+    and ``ConfigurationError`` where the start went wrong later."""
     listener = shared or listen(settings.host, settings.port)
     config = uvicorn.Config(
         Farewell(app, lifecycle),
@@ -113,7 +112,7 @@ def serve(
         timeout_keep_alive=75,
         timeout_graceful_shutdown=settings.shutdown_seconds,
     )
-    server = Server(config, lifecycle, settings.drain_seconds, greeting, shared=shared is not None)
+    server = Server(config, lifecycle, settings.drain_seconds, greet, shared=shared is not None)
     server.run([listener])
     if lifecycle.failure:
         raise lifecycle.failure

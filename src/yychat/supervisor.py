@@ -27,7 +27,8 @@ Arguments = Sequence[str]
 
 
 class Child:
-    """``yychat *arguments*`` as a process of its own: its first words say that it is ready."""
+    """``yychat *arguments*`` as a process of its own. What it logs goes where this process' output
+    goes; that it is ready it says into a pipe of its own."""
 
     def __init__(self, name: str, arguments: Arguments, *, fds: Sequence[int] = ()) -> None:
         self.name, self.arguments, self._fds = name, arguments, tuple(fds)
@@ -44,26 +45,30 @@ class Child:
         before any. Raises ``OSError``."""
         if self._told is not None:
             return ""
-        self._process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "yychat",
-            *self.arguments,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            pass_fds=self._fds,
-            start_new_session=True,  # Ctrl-C is for the parent, which hands it on once
-        )
-        assert self._process.stdout
-        return (await self._process.stdout.read(65_536)).decode()
+        heard, greeting = os.pipe()
+        try:
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "yychat",
+                *self.arguments,
+                "--greet",
+                str(greeting),
+                stdin=asyncio.subprocess.PIPE,
+                pass_fds=(*self._fds, greeting),
+                start_new_session=True,  # Ctrl-C is for the parent, which hands it on once
+            )
+        except OSError:
+            os.close(heard)
+            raise
+        finally:
+            os.close(greeting)
+        return await _words(heard)
 
     async def ended(self) -> int:
         """Wait for its end; its exit code, or minus the signal that killed it."""
         if self._process is None:
             return 0
-        assert self._process.stdout
-        while await self._process.stdout.read(65_536):
-            pass
         return await self._process.wait()
 
     def signal(self, number: int) -> None:
@@ -214,6 +219,18 @@ def _end_with_input() -> None:
         while os.read(0, 4096):
             pass
     os.kill(os.getpid(), signal.SIGTERM)
+
+
+async def _words(heard: int) -> str:
+    """What is said into the pipe that ends at *heard*, once; nothing where nobody can any more."""
+    reader = asyncio.StreamReader()
+    protocol = asyncio.StreamReaderProtocol(reader)
+    loop = asyncio.get_running_loop()
+    pipe, _ = await loop.connect_read_pipe(lambda: protocol, os.fdopen(heard, "rb", 0))
+    try:
+        return (await reader.read(65_536)).decode()
+    finally:
+        pipe.close()
 
 
 def _address(words: str) -> str | None:

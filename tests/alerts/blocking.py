@@ -3,6 +3,7 @@
 import os
 import time
 
+import click
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -27,7 +28,7 @@ def main() -> None:
     settings = Settings.from_environment({**os.environ, "YYCHAT_PORT": "0"})
     lifecycle = Lifecycle()
     service = blocking(app.create_app(settings, lifecycle))
-    serving.serve(settings, service, lifecycle, "listening on {address}\n")
+    serving.serve(settings, service, lifecycle, lambda at: click.echo(f"listening on {at}"))
 
 
 if __name__ == "__main__":

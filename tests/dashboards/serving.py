@@ -6,6 +6,8 @@ import os
 from collections.abc import Mapping
 from typing import Any, Unpack
 
+import click
+
 from alerts.blocking import blocking
 from yychat import app, serving
 from yychat.answering import engines
@@ -41,7 +43,7 @@ def main() -> None:
     settings = Settings.from_environment({**os.environ, "YYCHAT_PORT": "0"})
     lifecycle = Lifecycle()
     service = blocking(app.create_app(settings, lifecycle, register))
-    serving.serve(settings, service, lifecycle, "listening on {address}\n")
+    serving.serve(settings, service, lifecycle, lambda at: click.echo(f"listening on {at}"))
 
 
 if __name__ == "__main__":

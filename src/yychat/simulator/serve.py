@@ -3,7 +3,6 @@
 import logging
 import os
 import socket
-import sys
 from contextlib import suppress
 from threading import Thread
 
@@ -11,11 +10,13 @@ import uvicorn
 
 from .app import create_app
 
+STDOUT = 1
 
-def run(host: str, port: int, *, announce: bool = True, exit_with_parent: bool = False) -> None:
+
+def run(host: str, port: int, *, greet: int = STDOUT, exit_with_parent: bool = False) -> None:
     """Serve until stopped by a signal; port 0 takes a free one.
 
-    With *announce*, one line on stdout says where, once connections are accepted. With
+    Once connections are accepted, one line into the descriptor *greet* says where. With
     *exit_with_parent* the process ends when its stdin does: a parent that holds the other
     end of that pipe takes the simulator along, however it dies.
 
@@ -35,21 +36,22 @@ def run(host: str, port: int, *, announce: bool = True, exit_with_parent: bool =
         timeout_graceful_shutdown=1,
     )
     with suppress(KeyboardInterrupt):
-        AnnouncedServer(config, _address(listener) if announce else None).run([listener])
+        AnnouncedServer(config, _address(listener), greet).run([listener])
 
 
 class AnnouncedServer(uvicorn.Server):
     """A server that says where it listens as soon as it does."""
 
-    def __init__(self, config: uvicorn.Config, address: str | None) -> None:
+    def __init__(self, config: uvicorn.Config, address: str, greet: int) -> None:
         super().__init__(config)
-        self._address = address
+        self._address, self._greet = address, greet
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        if self._address is not None:
-            sys.stdout.write(f"yychat simulator listening on {self._address}\n")
-            sys.stdout.flush()
+        with suppress(OSError):  # nobody listens any more
+            os.write(self._greet, f"yychat simulator listening on {self._address}\n".encode())
+        if self._greet != STDOUT:
+            os.close(self._greet)
 
 
 def _listener(host: str, port: int) -> socket.socket:

@@ -39,7 +39,6 @@ QUIET = frozenset({"/healthz", "/readyz"})  # asked all the time: at level DEBUG
 
 GATHER = 0.05  # seconds that lines wait for others to be written with
 WAITING = 10_000  # lines that may wait for whoever reads them; more are dropped and counted
-TOGETHER = 500  # lines of one write
 CLOSE_WITHIN = 2.0  # seconds for the last lines
 LONGEST = 8_192  # characters of a message
 
@@ -118,11 +117,22 @@ class Logs(logging.Handler):
             self._ended.wait(GATHER)  # a thread that is woken for each line costs more than it
             self._some.clear()
             ending = self._ending  # looked at before the lines: none is put after it
-            while self._lines:
-                lines = [self._lines.popleft() for _ in range(min(TOGETHER, len(self._lines)))]
-                self._write(b"".join(map(self._written, lines)), len(lines))
+            self._write_waiting()
             if ending:
                 return
+
+    def _write_waiting(self) -> None:
+        """In pieces that no other process' come into: workers share one pipe (POSIX, write)."""
+        piece: list[bytes] = []
+        size = 0
+        while self._lines:
+            line = self._written(self._lines.popleft())
+            if piece and size + len(line) > select.PIPE_BUF:
+                self._write(b"".join(piece), len(piece))
+                piece, size = [], 0
+            piece.append(line)
+            size += len(line)
+        self._write(b"".join(piece), len(piece))
 
     def _write(self, data: bytes, lines: int) -> None:
         # Not through sys.stdout: a thread that waits within it would hold its lock at exit.

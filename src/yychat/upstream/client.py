@@ -14,6 +14,7 @@ from .. import errors
 from ..resilience import Breaker
 from .config import Endpoint
 from .sender import Sender, Timeouts, whole
+from .sse import before_failure
 
 log = logging.getLogger(__name__)
 
@@ -92,11 +93,16 @@ class Upstream:
             with self._judged(path):
                 async with asyncio.timeout(self._timeouts.first_byte):
                     response = await self._sender.send("POST", path, body, streamed=True)
-                    first = _something(await response.content.readany())
-            yield first
+                    data = _something(await response.content.readany())
+                if before_failure(data) == b"":  # its status came too early
+                    raise errors.UpstreamFailed("the upstream failed while answering")
             with translated:
-                while data := await response.content.readany():
-                    yield data
+                while data:
+                    before = before_failure(data)
+                    yield data if before is None else before
+                    if before is not None:
+                        raise errors.UpstreamFailed("the upstream failed while answering")
+                    data = await response.content.readany()
         finally:
             if response is not None:
                 response.close()

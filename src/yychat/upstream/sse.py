@@ -1,6 +1,9 @@
 """Cutting an upstream's bytes into server-sent events (WHATWG HTML, section 9.2)."""
 
 import re
+from typing import Any
+
+import msgspec
 
 from ..errors import UpstreamProtocolError
 
@@ -40,6 +43,35 @@ def payload(event: bytes) -> bytes | None:
         return event[6:-2]
     data = [line[5:].removeprefix(b" ") for line in event.splitlines() if line.startswith(b"data:")]
     return b"\n".join(data) if data else None
+
+
+class _Failure(msgspec.Struct):
+    error: Any = None
+
+
+_failure = msgspec.json.Decoder(_Failure)
+
+
+def before_failure(data: bytes) -> bytes | None:
+    """What is said in *data* before an event by which the upstream fails; None where none does. One
+    that comes in pieces is left to whoever reads on."""
+    if b'"error"' not in data:
+        return None
+    said = b""
+    for each in EventSplitter().feed(data):
+        content = payload(each)
+        if content is not None:
+            if _fails(content):
+                return said
+            said += each
+    return None
+
+
+def _fails(content: bytes) -> bool:
+    try:
+        return _failure.decode(content).error is not None
+    except msgspec.DecodeError:
+        return False
 
 
 def event(data: bytes) -> bytes:
