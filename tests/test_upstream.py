@@ -280,6 +280,29 @@ async def test_a_stream_cut_in_the_middle_gives_what_came_and_then_fails(bench: 
             await anext(reads)
 
 
+FAILURE = b'data: {"error": {"message": "overloaded"}}\n\n'
+
+
+async def test_an_event_that_is_an_error_fails_after_what_was_said_before_it(bench: Bench) -> None:
+    said = b'data: {"choices": [{"delta": {"content": "\\"error\\""}}]}\n\n'
+    upstream = await bench.one(stream(said + FAILURE + said))
+    async with aclosing(upstream.stream(PATH, b"{}")) as reads:
+        assert await anext(reads) == said
+        with pytest.raises(errors.UpstreamFailed):
+            await anext(reads)
+
+
+@pytest.mark.parametrize("comment", [b"", b": one moment\n\n"], ids=["at once", "after a comment"])
+async def test_an_error_before_anything_was_said_is_one_before_the_first_byte(
+    bench: Bench, comment: bytes
+) -> None:
+    upstream = bench.client(await bench.server(stream(comment + FAILURE)), threshold=2)
+    for _ in range(2):
+        with pytest.raises(errors.UpstreamFailed):
+            await streamed(upstream)
+    assert upstream.breaker.state == "open"
+
+
 async def test_closing_a_stream_early_leaves_the_upstream_at_once(bench: Bench) -> None:
     server = await bench.server(stream(b"x", HANG))
     async with aclosing(bench.client(server).stream(PATH, b"{}")) as reads:
@@ -312,7 +335,9 @@ async def test_a_kept_connection_that_ends_as_it_is_used_again_costs_no_answer(
     assert (len(server.requests), server.connections) == (3, 2)
 
 
-@pytest.mark.parametrize("nothing", [stream(CUT), stream()], ids=["cut", "empty"])
+@pytest.mark.parametrize(
+    "nothing", [stream(CUT), stream(), stream(FAILURE)], ids=["cut", "empty", "an error"]
+)
 async def test_a_stream_that_ends_before_its_first_byte_is_retried(
     bench: Bench, nothing: list[Step]
 ) -> None:
@@ -564,7 +589,9 @@ async def test_a_list_of_models_that_fails_leaves_chat_alone(bench: Bench) -> No
     await routed(Upstreams([upstream], NO_RETRIES))
 
 
-@pytest.mark.parametrize("nothing", [stream(CUT), stream()], ids=["cut", "empty"])
+@pytest.mark.parametrize(
+    "nothing", [stream(CUT), stream(), stream(FAILURE)], ids=["cut", "empty", "an error"]
+)
 async def test_streams_that_never_bring_a_byte_open_the_breaker(
     bench: Bench, nothing: list[Step]
 ) -> None:
