@@ -180,6 +180,8 @@ def test_a_client_that_does_not_read_is_let_go_when_its_time_is_up(
     with service(
         data, OPENAI_BASE_URL=upstream.base_url, YYCHAT_REQUEST_TIMEOUT="0.5"
     ) as yychat, ExitStack() as clients:  # fmt: skip
+        # What is not imported yet takes of the first request's time.
+        eventually(lambda: yychat.http.get("/readyz").status_code == 200, "it is ready")
         connection = clients.enter_context(chat(yychat, "write 99999 words", stream=True))
         in_flight(upstream, 1)
         in_flight(upstream, 0)

@@ -259,6 +259,7 @@ def test_a_postgresql_that_is_away_is_done_without(upstream: Simulator, data: Pa
     away = "postgresql://nobody:x@127.0.0.1:1/none"
     settings = {"OPENAI_BASE_URL": upstream.base_url, **MODELS, "MEM0_DATABASE_URL": away}
     with service(data, **settings) as running:
+        until(lambda: running.http.get("/readyz").status_code == 200)  # its start takes time, too
         for number in range(3):
             result, taken = asked(running, number)
             assert result in ("deadline", "degraded")
